@@ -1,0 +1,43 @@
+# The commands of the house. Each does what it needs first: `make demo` works in a fresh clone of Debian 12.
+#   make demo    train a network on Fashion-MNIST and show the result
+#   make test    build, and run every test
+#   make build   build the library, the program, the tests, benchmarks and examples into build/release
+#   make bench   measure: kernels, and whole training steps
+#   make format  format every C++ file
+#   make check   format, layers, warnings of two compilers, instruction sets, sanitizers
+#   make clean   remove build/
+JOBS ?= $(shell nproc)
+CXX_FILES = $(shell git ls-files '*.h' '*.cpp')
+
+.PHONY: demo test build bench format check clean setup configure
+
+setup:
+	@scripts/setup.sh
+
+configure: setup
+	@cmake --preset release >/dev/null
+
+build: configure
+	cmake --build --preset release -j $(JOBS)
+
+demo: configure
+	cmake --build --preset release -j $(JOBS) --target pellucid_cli
+	@scripts/demo.sh
+
+test: build
+	ctest --preset release -j $(JOBS)
+
+bench: build
+	build/release/bench/kernels
+	build/release/bench/steps
+
+format:
+	@scripts/setup.sh check
+	clang-format-14 -i $(CXX_FILES)
+
+check:
+	@scripts/setup.sh check
+	@JOBS=$(JOBS) scripts/check.sh
+
+clean:
+	rm -rf build
