@@ -1,0 +1,70 @@
+// Reductions along rows: the virtual lanes of blocks, their trees, and the merging of lanes.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/reduce_rows.cpp"
+#include "hwy/foreach_target.h"
+// foreach_target comes first.
+#include "kernels/cpu/reduce.h"
+#include "kernels/cpu/reduce_inl.h"
+#include "kernels/cpu/reduce_rows_inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+
+template <class Op, class T = typename Op::Type>
+void reduce_rows(void* y, const void* x, std::size_t rows, std::size_t cols) {
+  each_row<Op>(static_cast<const T*>(x), rows, cols, StoreResults<T>{static_cast<T*>(y)});
+}
+
+template <class Op, class T = typename Op::Type>
+void reduce_lanes(void* lanes, const void* x, std::size_t n) {
+  store_pack(block_lanes<Op>(static_cast<const T*>(x), n), static_cast<T*>(lanes));
+}
+
+template <class Op, class T = typename Op::Type>
+void reduce_finish(void* y, const void* lanes) {
+  const auto pack = load_pack<T, kVectors<T>>(static_cast<const T*>(lanes));
+  *static_cast<T*>(y) = finish_fold<Op>(fold<Op>(pack));
+}
+
+template <class Op>
+void fill_type(Reduction& reduction, DType dtype) {
+  reduction.rows[dtype] = reduce_rows<Op>;
+  reduction.lanes[dtype] = reduce_lanes<Op>;
+  reduction.finish[dtype] = reduce_finish<Op>;
+}
+
+template <template <class> class Op>
+void fill_numbers(Reduction& reduction) {
+  fill_type<Op<float>>(reduction, DType::kFloat32);
+  fill_type<Op<double>>(reduction, DType::kFloat64);
+  fill_type<Op<std::int32_t>>(reduction, DType::kInt32);
+  fill_type<Op<std::int64_t>>(reduction, DType::kInt64);
+  fill_type<Op<std::uint8_t>>(reduction, DType::kUInt8);
+}
+
+void fill_rows(ReduceTable& table) {
+  fill_numbers<Sum>(table.sum);
+  fill_numbers<Prod>(table.prod);
+  fill_numbers<Greatest>(table.max);
+  fill_numbers<Least>(table.min);
+  fill_type<Greatest<bool>>(table.max, DType::kBool);
+  fill_type<Least<bool>>(table.min, DType::kBool);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace pellucid::kernels {
+
+void fill_reduce_rows(ReduceTable& table) {
+#if HWY_TARGETS & HWY_AVX3
+  if (isa() == Isa::kAvx512) return N_AVX3::fill_rows(table);
+#endif
+  HWY_STATIC_DISPATCH(fill_rows)(table);
+}
+
+}  // namespace pellucid::kernels
+#endif
