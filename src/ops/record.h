@@ -19,6 +19,7 @@
 #include "base/fail.h"
 #include "kernels/kernels.h"
 #include "pellucid/array.h"
+#include "pellucid/ops.h"
 
 namespace pellucid::ops {
 
@@ -47,8 +48,8 @@ struct VjpCall {
   const Node& node;
   const Arrays& inputs;
   const Arrays& outputs;
-  const Arrays& cotangents;          // one for each output; undefined where nothing flows back
-  const std::vector<bool>& needed;   // which inputs' cotangents are asked for
+  const Arrays& cotangents;         // one for each output; undefined where nothing flows back
+  const std::vector<bool>& needed;  // which inputs' cotangents are asked for
 };
 struct JvpCall {
   const Node& node;
@@ -68,15 +69,16 @@ using Partial = Array (*)(const Arrays& x, const Array& y);
 
 struct Record {
   std::string_view name;
-  std::string_view summary;     // one line: what it computes
-  std::string_view shapes;      // in letters: "(..., m, k), (..., k, n) -> (..., m, n)"
+  std::string_view summary;  // one line: what it computes
+  std::string_view shapes;   // in letters: "(..., m, k), (..., k, n) -> (..., m, n)"
   Kind kind = Kind::kOpaque;
-  int arity = 1;                // operands; -1: any number
-  bool differentiable = true;   // the page's column; false: no derivative flows through it
-  std::uint32_t linear = 0;     // bit i: linear in operand i (tangents go through the same operation)
+  int arity = 1;               // operands; -1: any number
+  bool differentiable = true;  // the page's column; false: no derivative flows through it
+  std::uint32_t linear = 0;    // bit i: linear in operand i (tangents go through the same operation)
 
   /// Works out the outputs' shapes and types; throws Error where the operands do not fit.
-  void (*infer)(const Record& record, const Arrays& inputs, const Attributes& attributes, std::vector<Output>& outputs) = nullptr;
+  void (*infer)(const Record& record, const Arrays& inputs, const Attributes& attributes,
+                std::vector<Output>& outputs) = nullptr;
   /// Cotangents of the inputs, undefined where there is none. Null: made from `partials`, or none flows.
   Arrays (*vjp)(const VjpCall& call) = nullptr;
   /// Tangents of the outputs. Null: made from `partials` or `linear`, or zero.
@@ -93,9 +95,9 @@ struct Record {
   Kernel (*prepare)(const Signature& signature) = nullptr;
 
   // What the tests and the reference page use.
-  std::vector<DType> dtypes{};            // of the first data operand; empty: all
+  std::vector<DType> dtypes{};             // of the first data operand; empty: all
   std::array<double, 2> domain = {-3, 3};  // operands of value and gradient tests are drawn from it
-  double ulp = 2;                         // the bound in float32
+  double ulp = 2;                          // the bound in float32
 };
 
 /// Registers a record; it lives as long as the program.
@@ -106,7 +108,7 @@ const Record* find_record(std::string_view name);
 
 const Record& constant_record();
 const Record& placeholder_record();
-const Record& alias_record();  // x itself, under a node of its own: what a transform differentiates by
+const Record& alias_record();    // x itself, under a node of its own: what a transform differentiates by
 const Record& barrier_record();  // (x, after): x, for recomputation that must not be merged with the first computation
 
 /// A node of `record`; its outputs' shapes and types are worked out and checked.
@@ -166,6 +168,14 @@ Array sum_of(const Array& a, const Array& b);
 Array move_axis(const Array& x, std::size_t from, std::size_t to);
 /// x with a batch axis of the given size in front, by broadcasting.
 Array with_batch(const Array& x, std::int64_t size);
+/// y > 0 ? x : 0 for operands of one shape and type.
+Array relu_gate(const Array& x, const Array& y);
+/// The bits of x moved right by y, zeros filled in.
+Array right_shift_logical(const Array& x, const Array& y);
+/// Zeros of `shape`, with x at the positions start, start + step, ... along every axis.
+Array placed(const Array& x, const Shape& start, const Shape& step, const Shape& shape);
+/// Any (or all) of x, as bool.
+Array reduce_bool(std::string_view name, const Array& x, const Axes& axes, bool keepdims, bool any);
 /// True for an evaluated scalar, weak or constant, equal to the value.
 bool is_scalar_constant(const Array& x, double value);
 
