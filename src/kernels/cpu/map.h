@@ -1,0 +1,23 @@
+// The parts of the table of elementwise kernels; each file of kernels fills its own for the instruction set it is
+// given.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace pellucid::kernels {
+
+void fill_arithmetic(MapTable& table, Isa isa);  // + - * /, order, signs, rounding, bits, select
+void fill_integers(MapTable& table, Isa isa);    // integer division, powers and shifts; copysign, nextafter
+void fill_casts(MapTable& table, Isa isa);
+void fill_exponential(MapTable& table, Isa isa);  // exp, log, hyperbolic functions, activations
+void fill_trigonometric(MapTable& table, Isa isa);
+void fill_special(MapTable& table, Isa isa);  // erf, gamma functions, power, hypot, remainder
+
+/// The function `name` of this file for the instruction set `isa`; both are compiled by Highway's foreach_target.
+#if defined(__x86_64__)
+#define PELLUCID_FOR_ISA(isa, name) ((isa) == Isa::kAvx512 ? N_AVX3::name : N_AVX2::name)
+#else
+#define PELLUCID_FOR_ISA(isa, name) ((void)(isa), HWY_STATIC_DISPATCH(name))
+#endif
+
+}  // namespace pellucid::kernels

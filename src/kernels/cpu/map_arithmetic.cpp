@@ -1,0 +1,307 @@
+// Elementwise kernels of one or two instructions: arithmetic, comparisons, signs, rounding, logic, bits, select, fma.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/map_arithmetic.cpp"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "kernels/cpu/map-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V negative(D d, V x) {
+  if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
+    return hn::Neg(x);
+  } else {
+    return hn::Sub(hn::Zero(d), x);
+  }
+}
+
+// A formula: `of` takes the tag and the operands' vectors.
+#define PELLUCID_UNARY(name, expression)     \
+  struct name {                              \
+    template <class D, class V = hn::Vec<D>> \
+    static HWY_INLINE auto of(D d, V x) {    \
+      (void)d;                               \
+      return expression;                     \
+    }                                        \
+  };
+#define PELLUCID_BINARY(name, expression)      \
+  struct name {                                \
+    template <class D, class V = hn::Vec<D>>   \
+    static HWY_INLINE auto of(D d, V a, V b) { \
+      (void)d;                                 \
+      return expression;                       \
+    }                                          \
+  };
+
+PELLUCID_UNARY(Negative, negative(d, x))
+PELLUCID_UNARY(Absolute, hn::Abs(x))
+PELLUCID_UNARY(Floor, hn::Floor(x))
+PELLUCID_UNARY(Ceil, hn::Ceil(x))
+PELLUCID_UNARY(Trunc, hn::Trunc(x))
+PELLUCID_UNARY(Round, hn::Round(x))
+PELLUCID_UNARY(Sqrt, hn::Sqrt(x))
+PELLUCID_UNARY(Rsqrt, hn::Div(hn::Set(d, 1), hn::Sqrt(x)))
+PELLUCID_UNARY(Reciprocal, hn::Div(hn::Set(d, 1), x))
+PELLUCID_UNARY(IsNan, hn::Ne(x, x))
+PELLUCID_UNARY(IsInf, hn::Eq(hn::Abs(x), hn::Inf(d)))
+PELLUCID_UNARY(IsFinite, hn::Lt(hn::Abs(x), hn::Inf(d)))
+PELLUCID_UNARY(LogicalNot, hn::Xor(x, hn::Set(d, 1)))
+PELLUCID_UNARY(BitwiseInvert, hn::Not(x))
+
+PELLUCID_BINARY(Add, hn::Add(a, b))
+PELLUCID_BINARY(Subtract, hn::Sub(a, b))
+PELLUCID_BINARY(Divide, hn::Div(a, b))
+PELLUCID_BINARY(Equal, hn::Eq(a, b))
+PELLUCID_BINARY(NotEqual, hn::Ne(a, b))
+PELLUCID_BINARY(Less, hn::Lt(a, b))
+PELLUCID_BINARY(BitwiseAnd, hn::And(a, b))
+PELLUCID_BINARY(BitwiseOr, hn::Or(a, b))
+PELLUCID_BINARY(BitwiseXor, hn::Xor(a, b))
+
+#undef PELLUCID_UNARY
+#undef PELLUCID_BINARY
+
+/// a <= b, false where either is NaN. Integers have no such instruction.
+struct LessEqual {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE auto of(D, V a, V b) {
+    if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
+      return hn::Le(a, b);
+    } else {
+      return hn::Not(hn::Lt(b, a));
+    }
+  }
+};
+
+template <class F>
+struct Swapped {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE auto of(D d, V a, V b) {
+    return F::of(d, b, a);
+  }
+};
+
+/// -1, 0 or 1; NaN stays, and -0 gives 0.
+struct Sign {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D d, V x) {
+    const V zero = hn::Zero(d), one = hn::Set(d, 1);
+    if constexpr (hwy::IsSigned<hn::TFromD<D>>()) {
+      const V magnitude = hn::IfThenElse(hn::Eq(x, zero), zero, hn::Or(one, hn::And(x, hn::SignBit(d))));
+      if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
+        return hn::IfThenElse(hn::Ne(x, x), x, magnitude);
+      } else {
+        return hn::IfThenElse(hn::Lt(x, zero), hn::Set(d, -1), hn::Min(x, one));
+      }
+    } else {
+      return hn::Min(x, one);
+    }
+  }
+};
+
+/// max(x, 0): NaN stays NaN, -0 gives 0.
+struct Relu {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D d, V x) {
+    if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
+      return hn::IfThenZeroElse(hn::Le(x, hn::Zero(d)), x);
+    } else if constexpr (hwy::IsSigned<hn::TFromD<D>>()) {
+      return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), x);
+    } else {
+      return x;
+    }
+  }
+};
+
+/// b > 0 ? a : 0.
+struct ReluGate {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D d, V a, V b) {
+    return hn::IfThenElseZero(hn::Gt(b, hn::Zero(d)), a);
+  }
+};
+
+/// The larger one; NaN wins, and 0 is larger than -0 (IEEE 754-2019 maximum).
+struct Maximum {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D, V a, V b) {
+    if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
+      const V larger = hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::Ne(a, a)), a, b);
+      return hn::IfThenElse(hn::Eq(a, b), hn::And(a, b), larger);
+    } else {
+      return hn::IfThenElse(hn::Lt(a, b), b, a);
+    }
+  }
+};
+struct Minimum {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D, V a, V b) {
+    if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
+      const V smaller = hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::Ne(a, a)), a, b);
+      return hn::IfThenElse(hn::Eq(a, b), hn::Or(a, b), smaller);
+    } else {
+      return hn::IfThenElse(hn::Lt(b, a), b, a);
+    }
+  }
+};
+
+/// The product; integers wrap.
+struct Multiply {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D d, V a, V b) {
+    using T = hn::TFromD<D>;
+    if constexpr (sizeof(T) == 1 && hn::MaxLanes(D()) == 1) {
+      const hn::Rebind<std::uint16_t, D> wide;
+      const auto product = hn::Mul(hn::PromoteTo(wide, a), hn::PromoteTo(wide, b));
+      return hn::TruncateTo(d, product);
+    } else if constexpr (sizeof(T) == 1) {
+      const hn::Repartition<std::uint16_t, D> wide;
+      const auto low = hn::Set(wide, 0xFF);
+      const auto u = hn::BitCast(wide, a), v = hn::BitCast(wide, b);
+      const auto even = hn::And(hn::Mul(u, v), low);
+      const auto odd = hn::ShiftLeft<8>(hn::Mul(hn::ShiftRight<8>(u), hn::ShiftRight<8>(v)));
+      return hn::BitCast(d, hn::Or(even, odd));
+    } else if constexpr (sizeof(T) == 8 && !hwy::IsFloat<T>()) {
+      const hn::Repartition<std::uint32_t, D> narrow;
+      const hn::RebindToUnsigned<D> du;
+      const auto u = hn::BitCast(narrow, a), v = hn::BitCast(narrow, b);
+      const auto u_high = hn::BitCast(narrow, hn::ShiftRight<32>(hn::BitCast(du, a)));
+      const auto v_high = hn::BitCast(narrow, hn::ShiftRight<32>(hn::BitCast(du, b)));
+      const auto cross = hn::Add(hn::MulEven(u_high, v), hn::MulEven(u, v_high));
+      return hn::BitCast(d, hn::Add(hn::MulEven(u, v), hn::ShiftLeft<32>(cross)));
+    } else {
+      return hn::Mul(a, b);
+    }
+  }
+};
+
+struct Square {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D d, V x) {
+    return Multiply::of(d, x, x);
+  }
+};
+
+struct Fma {
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V of(D, V a, V b, V c) {
+    return hn::MulAdd(a, b, c);
+  }
+};
+
+template <class F, class T>
+void unary(Maps& maps, DType dtype) {
+  maps[dtype] = run<Unary<T, F>>;
+}
+template <class F>
+void unary_floats(Maps& maps) {
+  unary<F, float>(maps, float32);
+  unary<F, double>(maps, float64);
+}
+template <class F>
+void unary_numbers(Maps& maps) {
+  unary_floats<F>(maps);
+  unary<F, std::int32_t>(maps, int32);
+  unary<F, std::int64_t>(maps, int64);
+  unary<F, std::uint8_t>(maps, uint8);
+}
+template <class F>
+void binary_integers(Maps& maps) {
+  maps[int32] = run<Binary<std::int32_t, F>>;
+  maps[int64] = run<Binary<std::int64_t, F>>;
+  maps[uint8] = run<Binary<std::uint8_t, F>>;
+}
+template <class F>
+void binary_floats(Maps& maps) {
+  maps[float32] = run<Binary<float, F>>;
+  maps[float64] = run<Binary<double, F>>;
+}
+template <class F>
+void binary_numbers(Maps& maps) {
+  binary_floats<F>(maps);
+  binary_integers<F>(maps);
+}
+template <class F>
+void predicate_floats(Maps& maps) {
+  maps[float32] = run<UnaryPredicate<float, F>>;
+  maps[float64] = run<UnaryPredicate<double, F>>;
+}
+template <class F>
+void predicate_any(Maps& maps) {
+  maps[float32] = run<BinaryPredicate<float, F>>;
+  maps[float64] = run<BinaryPredicate<double, F>>;
+  maps[int32] = run<BinaryPredicate<std::int32_t, F>>;
+  maps[int64] = run<BinaryPredicate<std::int64_t, F>>;
+  maps[uint8] = maps[bool_] = run<BinaryPredicate<std::uint8_t, F>>;
+}
+
+void fill(MapTable& t) {
+  unary_numbers<Negative>(t.negative);
+  unary_numbers<Sign>(t.sign);
+  unary_numbers<Square>(t.square);
+  unary_numbers<Relu>(t.relu);
+  unary_floats<Absolute>(t.absolute);
+  unary<Absolute, std::int32_t>(t.absolute, int32);
+  unary<Absolute, std::int64_t>(t.absolute, int64);
+  unary<Relu, std::uint8_t>(t.absolute, uint8);  // the identity
+  unary_floats<Floor>(t.floor);
+  unary_floats<Ceil>(t.ceil);
+  unary_floats<Trunc>(t.trunc);
+  unary_floats<Round>(t.round);
+  unary_floats<Sqrt>(t.sqrt);
+  unary_floats<Rsqrt>(t.rsqrt);
+  unary_floats<Reciprocal>(t.reciprocal);
+  predicate_floats<IsNan>(t.isnan);
+  predicate_floats<IsInf>(t.isinf);
+  predicate_floats<IsFinite>(t.isfinite);
+  unary<LogicalNot, std::uint8_t>(t.logical_not, bool_);
+  unary<BitwiseInvert, std::int32_t>(t.bitwise_invert, int32);
+  unary<BitwiseInvert, std::int64_t>(t.bitwise_invert, int64);
+  unary<BitwiseInvert, std::uint8_t>(t.bitwise_invert, uint8);
+
+  binary_numbers<Add>(t.add);
+  binary_numbers<Subtract>(t.subtract);
+  binary_numbers<Multiply>(t.multiply);
+  binary_numbers<Maximum>(t.maximum);
+  binary_numbers<Minimum>(t.minimum);
+  t.maximum[bool_] = run<Binary<std::uint8_t, BitwiseOr>>;
+  t.minimum[bool_] = run<Binary<std::uint8_t, BitwiseAnd>>;
+  binary_floats<Divide>(t.divide);
+  binary_numbers<ReluGate>(t.relu_gate);
+  predicate_any<Equal>(t.equal);
+  predicate_any<NotEqual>(t.not_equal);
+  predicate_any<Less>(t.less);
+  predicate_any<LessEqual>(t.less_equal);
+  predicate_any<Swapped<Less>>(t.greater);
+  predicate_any<Swapped<LessEqual>>(t.greater_equal);
+  t.logical_and[bool_] = t.bitwise_and[bool_] = run<Binary<std::uint8_t, BitwiseAnd>>;
+  t.logical_or[bool_] = t.bitwise_or[bool_] = run<Binary<std::uint8_t, BitwiseOr>>;
+  t.logical_xor[bool_] = t.bitwise_xor[bool_] = run<Binary<std::uint8_t, BitwiseXor>>;
+  binary_integers<BitwiseAnd>(t.bitwise_and);
+  binary_integers<BitwiseOr>(t.bitwise_or);
+  binary_integers<BitwiseXor>(t.bitwise_xor);
+
+  t.select[float32] = t.select[int32] = run<Select<std::uint32_t>>;
+  t.select[float64] = t.select[int64] = run<Select<std::uint64_t>>;
+  t.select[bfloat16] = run<Select<std::uint16_t>>;
+  t.select[uint8] = t.select[bool_] = run<Select<std::uint8_t>>;
+  t.fma[float32] = run<Ternary<float, Fma>>;
+  t.fma[float64] = run<Ternary<double, Fma>>;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace pellucid::kernels {
+
+void fill_arithmetic(MapTable& table, Isa isa) { PELLUCID_FOR_ISA(isa, fill)(table); }
+
+}  // namespace pellucid::kernels
+#endif

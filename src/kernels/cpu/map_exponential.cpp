@@ -1,0 +1,44 @@
+// Elementwise kernels: exponentials, logarithms, hyperbolic functions, activations.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/map_exponential.cpp"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "kernels/cpu/map-inl.h"
+#include "kernels/cpu/math64-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+template <template <bool> class F>
+void unary(Maps& maps) {
+  maps[float32] = through_double_unary<F<false>>;
+  maps[float64] = costly_unary<double, F<true>>;
+}
+
+void fill(MapTable& t) {
+  unary<Exp>(t.exp);
+  unary<Expm1>(t.expm1);
+  unary<Log>(t.log);
+  unary<Log1p>(t.log1p);
+  unary<Tanh>(t.tanh);
+  unary<Sigmoid>(t.sigmoid);
+  unary<Silu>(t.silu);
+  unary<Softplus>(t.softplus);
+  unary<LogSigmoid>(t.log_sigmoid);
+  unary<Mish>(t.mish);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace pellucid::kernels {
+
+void fill_exponential(MapTable& table, Isa isa) { PELLUCID_FOR_ISA(isa, fill)(table); }
+
+}  // namespace pellucid::kernels
+#endif
