@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "kernels/cpu/reduce.h"
-#include "kernels/cpu/reduce_inl.h"
+#include "kernels/cpu/reduce-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {

@@ -4,8 +4,8 @@
 #include "hwy/foreach_target.h"
 // foreach_target comes first.
 #include "kernels/cpu/reduce.h"
-#include "kernels/cpu/reduce_inl.h"
-#include "kernels/cpu/reduce_rows_inl.h"
+#include "kernels/cpu/reduce-inl.h"
+#include "kernels/cpu/reduce_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {

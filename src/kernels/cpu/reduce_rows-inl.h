@@ -9,7 +9,7 @@
 
 #include <bit>
 
-#include "kernels/cpu/reduce_inl.h"
+#include "kernels/cpu/reduce-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
