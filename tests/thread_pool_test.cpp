@@ -11,26 +11,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <new>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "pellucid/error.h"
-
-namespace {
-std::atomic<std::int64_t> allocations{0};
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+#include "support/allocations.h"
 
 namespace pellucid::base {
 namespace {
@@ -181,9 +168,11 @@ TEST(ThreadPool, AllocatesNothingPerLoop) {
   std::vector<int> sums(64);
   const auto loop = [&] { parallel_for(64, [&](std::int64_t i) { ++sums[static_cast<std::size_t>(i)]; }); };
   for (int i = 0; i < 10; ++i) loop();
-  const std::int64_t before = allocations;
+  const std::int64_t before = allocations();
   for (int i = 0; i < 1000; ++i) loop();
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations(), before);
+  sums.resize(1000);
+  EXPECT_EQ(allocations(), before + 1);  // they are counted at all
   EXPECT_EQ(sums, std::vector<int>(64, 1010));
 }
 
