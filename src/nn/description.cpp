@@ -1,0 +1,204 @@
+// Networks described without their numbers: as data, as JSON, as a table for people, and back into layers.
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/fail.h"
+#include "nn/call_record.h"
+#include "pellucid/nn.h"
+
+namespace pellucid::nn {
+
+using base::fail;
+using base::format;
+using Json = nlohmann::ordered_json;
+
+// ---- Description ----------------------------------------------------------------------------------------------------
+
+Description View::description() const {
+  class Describe : public Visitor {
+   public:
+    void enter(const std::string&, std::string_view name, Ref module) override {
+      View view = module;
+      open_.push_back({std::string(name), std::string(view.type()), view.options(), {}});
+    }
+    void leave(const std::string&, Ref) override {
+      Description done = std::move(open_.back());
+      open_.pop_back();
+      (open_.empty() ? root : open_.back().layers.emplace_back()) = std::move(done);
+    }
+    Description root;
+
+   private:
+    std::vector<Description> open_;
+  };
+  Describe describe;
+  describe.walk(*this);
+  return std::move(describe.root);
+}
+
+std::vector<std::pair<std::string, Option>> View::options() const {
+  if (table_->options == nullptr) return {};
+  return table_->options(object_);
+}
+
+Description describe(View module) { return module.description(); }
+
+namespace {
+
+Json json_of(const Description& description) {
+  Json json;
+  if (!description.name.empty()) json["name"] = description.name;
+  json["type"] = description.type;
+  for (const auto& [name, option] : description.options) {
+    std::visit([&, &key = name](const auto& value) { json[key] = value; }, option);
+  }
+  for (const Description& layer : description.layers) json["layers"].push_back(json_of(layer));
+  return json;
+}
+
+Option option_of(const std::string& name, const Json& json) {
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_number()) return json.get<double>();
+  if (json.is_string()) return json.get<std::string>();
+  if (json.is_array()) {
+    std::vector<std::int64_t> list;
+    for (const Json& item : json) {
+      if (!item.is_number_integer())
+        fail("description: the list '{}' holds {}, which is not an integer", name, item.dump());
+      list.push_back(item.get<std::int64_t>());
+    }
+    return list;
+  }
+  fail("description: '{}' is {}, which is no setting", name, json.dump());
+}
+
+Description description_of(const Json& json, int depth) {
+  if (depth > 100) fail("description: layers are nested more than 100 deep");
+  if (!json.is_object()) fail("description: a layer must be an object, not {}", json.dump().substr(0, 60));
+  Description description;
+  for (const auto& [key, value] : json.items()) {
+    if (key == "name" || key == "type") {
+      if (!value.is_string()) fail("description: '{}' must be a text, not {}", key, value.dump().substr(0, 60));
+      (key == "name" ? description.name : description.type) = value.get<std::string>();
+    } else if (key == "layers") {
+      if (!value.is_array()) fail("description: 'layers' must be a list, not {}", value.dump().substr(0, 60));
+      for (const Json& layer : value) description.layers.push_back(description_of(layer, depth + 1));
+    } else {
+      description.options.emplace_back(key, option_of(key, value));
+    }
+  }
+  if (description.type.empty()) fail("description: a layer has no 'type': {}", json.dump().substr(0, 60));
+  return description;
+}
+
+}  // namespace
+
+std::string to_json(const Description& description) { return json_of(description).dump(); }
+
+Description description_from_json(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) fail("description: this is not JSON: {}", text.substr(0, 60));
+  return description_of(json, 0);
+}
+
+// ---- Summary --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// 1234567 as 1,234,567.
+std::string grouped(std::int64_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t i = digits.size(); i > 3;) digits.insert(i -= 3, ",");
+  return digits;
+}
+
+std::string option_text(const Option& option) {
+  return std::visit(
+      [](const auto& value) -> std::string {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, bool>)
+          return value ? "yes" : "no";
+        else if constexpr (std::is_same_v<T, std::string>)
+          return value;
+        else
+          return format("{}", value);
+      },
+      option);
+}
+
+std::string title(const View& module) {
+  std::string text;
+  for (const auto& [name, option] : module.options()) {
+    text += (text.empty() ? "" : ", ") + name + " " + option_text(option);
+  }
+  return std::string(module.type()) + (text.empty() ? "" : " (" + text + ")");
+}
+
+struct Row {
+  std::string path, layer, output, parameters;
+};
+
+/// The parameters and titles of modules by their address, and the parameters that belong to no layer of this library.
+class Survey : public Visitor {
+ public:
+  explicit Survey(View module) { walk(module); }
+  void enter(const std::string&, std::string_view, Ref m) override {
+    owners_.push_back(m.layer());
+    if (m.layer() != nullptr) titles[m.layer()] = title(m);
+  }
+  void leave(const std::string&, Ref) override { owners_.pop_back(); }
+  void parameter(const std::string&, Parameter& p) override { add(p.value); }
+  void array(const std::string&, Array& a) override { add(a); }
+  std::unordered_map<const Layer*, std::string> titles;
+  std::unordered_map<const Layer*, std::int64_t> counts;  // null: of modules of one's own
+
+ private:
+  void add(const Array& a) {
+    if (a.defined()) counts[owners_.back()] += a.size();
+  }
+  std::vector<const Layer*> owners_;
+};
+
+std::string table(const std::vector<Row>& rows) {
+  std::size_t widths[4] = {};
+  const auto cells = [](const Row& row) { return std::array{&row.path, &row.layer, &row.output, &row.parameters}; };
+  for (const Row& row : rows) {
+    for (std::size_t c = 0; c < 4; ++c) widths[c] = std::max(widths[c], cells(row)[c]->size());
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    for (std::size_t c = 0; c < 4; ++c) {
+      const std::string blank(widths[c] - cells(row)[c]->size(), ' ');
+      text += c == 3 ? blank + *cells(row)[c] : *cells(row)[c] + blank + "  ";
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string summary(Ref module, const Array& x) {
+  assign_paths(module);
+  Survey survey(module);
+  std::vector<Row> rows{{"name", "layer", "output", "parameters"}};
+  CallRecord record;
+  const Array y = module(x);
+  std::unordered_set<const Layer*> seen;
+  for (const auto& [layer, path, output] : record.calls) {
+    const bool first = seen.insert(layer).second;
+    const auto count = survey.counts.find(layer);
+    const std::int64_t parameters = count == survey.counts.end() ? 0 : count->second;
+    rows.push_back({path, survey.titles[layer], to_string(output), first ? grouped(parameters) : "(shared)"});
+  }
+  if (const auto own = survey.counts.find(nullptr); own != survey.counts.end()) {
+    rows.push_back({"", "(parameters of its own)", "", grouped(own->second)});
+  }
+  const std::int64_t all = parameter_count(module), trainable = parameter_count(module, true);
+  return table(rows) + format("{}: {} -> {}, {} parameters, {} of them trainable\n", module.type(), x.shape(),
+                              y.shape(), grouped(all), all == trainable ? std::string("all") : grouped(trainable));
+}
+
+}  // namespace pellucid::nn
