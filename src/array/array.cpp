@@ -33,7 +33,9 @@ std::int64_t Array::size(int axis) const {
 Array Array::scalar(double value, DType dtype) {
   auto storage = Storage::allocate(size_of(dtype));
   array::set_element(storage->data(), dtype, 0, value);
-  return make_constant(std::move(storage), {}, dtype, true);
+  Array result = make_constant(std::move(storage), {}, dtype, true);
+  result.node_->attributes.real = value;  // all its digits, for when it takes on float64
+  return result;
 }
 
 Array Array::from_memory(const void* values, std::size_t count, const Shape& shape, DType dtype) {
