@@ -47,6 +47,7 @@ PUBLIC = {
     "loss.h": "nn",
     "optim.h": "optim",
     "schedule.h": "optim",
+    "minimize.h": "optim",
     "data.h": "data",
     "io.h": "io",
     "metrics.h": "train",

@@ -62,7 +62,7 @@ def emit(out, name, note, f, low, high, degree, single=False):
 
 def main(path):
     out = ["// The coefficients of the elementwise functions, lowest power first. Written by scripts/fit_polynomials.py.",
-           "#pragma once", "", "namespace pellucid::kernels {", ""]
+           "#pragma once", "", "#include <cstdint>", "", "namespace pellucid::kernels {", ""]
     r = log(2) / 2 + mpf(10) ** -4
     z_log = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2 + mpf(10) ** -6
     quarter = (pi / 4 + mpf(10) ** -5) ** 2
@@ -82,6 +82,8 @@ def main(path):
          quarter, 6)
     emit(out, "kCos", "(cos(r) - 1 + r^2 / 2) / r^4, r^2 on [0, (pi/4)^2].",
          lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, quarter, 6)
+    emit(out, "kSinNarrow", "The same for float32 results.", lambda z: (sin(root(z)) - root(z)) / root(z) ** 3, 0, quarter, 4)
+    emit(out, "kCosNarrow", "The same for float32 results.", lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, quarter, 4)
     emit(out, "kAsin", "(asin(x) - x) / x^3, x^2 on [0, 1/4].", lambda z: (asin(root(z)) - root(z)) / root(z) ** 3, 0,
          mpf(1) / 4, 12)
     emit(out, "kAtan", "(atan(x) - x) / x^3, x^2 on [0, tan(pi/8)^2].",
@@ -136,6 +138,11 @@ def main(path):
     high = rounded(zero, 53)
     out.append("/// The positive zero of digamma, in two parts.")
     out.append(f"inline constexpr double kDigammaZero[] = {{{hexadecimal(high)}, {hexadecimal(zero - high)}}};")
+    mp.prec = 1400
+    bits = int(mp.floor(2 / pi * mpf(2) ** 1216))
+    words = [0] + [(bits >> (1216 - 64 * (i + 1))) & (2**64 - 1) for i in range(19)]
+    out.append("/// The bits of 2 / pi after the point, behind a word of zeros.")
+    out.append("inline constexpr std::uint64_t kTwoOverPi[] = {" + ", ".join(f"0x{w:016x}" for w in words) + "};")
     out += ["", "}  // namespace pellucid::kernels", ""]
     with open(path, "w") as file:
         file.write("\n".join(out))

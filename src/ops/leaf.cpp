@@ -61,23 +61,28 @@ Record iota_definition() {
   record.prepare = [](const Signature& signature) -> Kernel {
     const std::int64_t n = count_of(signature.outputs[0]);
     switch (signature.output_types[0]) {
-      case DType::kInt32: return [n](void* const* y, const void* const*) { fill_iota<std::int32_t>(y[0], n); };
-      case DType::kInt64: return [n](void* const* y, const void* const*) { fill_iota<std::int64_t>(y[0], n); };
-      case DType::kFloat32: return [n](void* const* y, const void* const*) { fill_iota<float>(y[0], n); };
-      default: return [n](void* const* y, const void* const*) { fill_iota<double>(y[0], n); };
+      case DType::kInt32:
+        return [n](void* const* y, const void* const*) { fill_iota<std::int32_t>(y[0], n); };
+      case DType::kInt64:
+        return [n](void* const* y, const void* const*) { fill_iota<std::int64_t>(y[0], n); };
+      case DType::kFloat32:
+        return [n](void* const* y, const void* const*) { fill_iota<float>(y[0], n); };
+      default:
+        return [n](void* const* y, const void* const*) { fill_iota<double>(y[0], n); };
     }
   };
   record.ulp = 0;
   return record;
 }
 
-const Record& kStopGradient = define(without_derivative(identity("stop_gradient", "x, through which no derivative flows")));
+const Record& kStopGradient =
+    define(without_derivative(identity("stop_gradient", "x, through which no derivative flows")));
 const Record& kIota = define(iota_definition());
 
 }  // namespace
 
 const Record& constant_record() {
-  static const Record& record = [] () -> const Record& {
+  static const Record& record = []() -> const Record& {
     Record r;
     r.name = "constant";
     r.summary = "a value";
@@ -92,7 +97,7 @@ const Record& constant_record() {
 }
 
 const Record& placeholder_record() {
-  static const Record& record = [] () -> const Record& {
+  static const Record& record = []() -> const Record& {
     Record r;
     r.name = "placeholder";
     r.summary = "a value that is given when a plan runs";
@@ -112,7 +117,7 @@ const Record& alias_record() {
 }
 
 const Record& barrier_record() {
-  static const Record& record = [] () -> const Record& {
+  static const Record& record = []() -> const Record& {
     Record r = identity("barrier", "x, computed no earlier than the second operand and apart from other uses of x");
     r.arity = 2;
     r.shapes = "(...), (any) -> (...)";

@@ -83,7 +83,8 @@ void check_map(const Record& record, const Arrays& inputs) {
   }
 }
 void check_type(const Record& record, DType dtype) {
-  if (record.dtypes.empty() || std::find(record.dtypes.begin(), record.dtypes.end(), dtype) != record.dtypes.end()) return;
+  if (record.dtypes.empty() || std::find(record.dtypes.begin(), record.dtypes.end(), dtype) != record.dtypes.end())
+    return;
   std::string list;
   for (DType allowed : record.dtypes) list += (list.empty() ? "" : ", ") + std::string(name_of(allowed));
   fail(record.name, "is not defined for {}; it takes {}", dtype, list);

@@ -22,6 +22,14 @@ void fill(MapTable& t) {
   unary<Expm1>(t.expm1);
   unary<Log>(t.log);
   unary<Log1p>(t.log1p);
+  unary<Exp2>(t.exp2);
+  unary<Log2>(t.log2);
+  unary<Log10>(t.log10);
+  unary<Sinh>(t.sinh);
+  unary<Cosh>(t.cosh);
+  unary<Asinh>(t.asinh);
+  unary<Acosh>(t.acosh);
+  unary<Atanh>(t.atanh);
   unary<Tanh>(t.tanh);
   unary<Sigmoid>(t.sigmoid);
   unary<Silu>(t.silu);

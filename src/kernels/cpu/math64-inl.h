@@ -107,6 +107,13 @@ HWY_INLINE V scale(D d, V p, V k) {
   }
 }
 
+/// exp(r), |r| <= log(2) / 2.
+template <bool kWide, class D, class V>
+HWY_INLINE V exp_small(D d, V r) {
+  const V q = kWide ? polynomial(d, r, kExp) : polynomial(d, r, kExpNarrow);
+  return hn::Add(hn::Set(d, 1), hn::MulAdd(hn::Mul(r, r), q, r));
+}
+
 /// exp(x + low) = p * 2^k, 0.7 < p < 1.42; |x| <= 1400 (kWide) or 700. Error 0.75.
 template <class V>
 struct Power {
@@ -116,13 +123,15 @@ template <bool kWide, class D, class V>
 HWY_INLINE Power<V> exp_parts(D d, V x, V low) {
   const V rounder = hn::Set(d, kRounder);
   const V k = hn::Sub(hn::MulAdd(x, hn::Set(d, kLog2E), rounder), rounder);
-  const V r = hn::NegMulAdd(k, hn::Set(d, kLn2Low), hn::NegMulAdd(k, hn::Set(d, kLn2High), x));
-  const V q = kWide ? polynomial(d, r, kExp) : polynomial(d, r, kExpNarrow);
-  return {hn::Add(hn::Set(d, 1), hn::Add(r, hn::MulAdd(hn::Mul(r, r), q, low))), k};
+  const V r = hn::Add(hn::NegMulAdd(k, hn::Set(d, kLn2Low), hn::NegMulAdd(k, hn::Set(d, kLn2High), x)), low);
+  return {exp_small<kWide>(d, r), k};
 }
 template <bool kWide, class D, class V>
 HWY_INLINE Power<V> exp_parts(D d, V x) {
-  return exp_parts<kWide>(d, x, hn::Zero(d));
+  const V rounder = hn::Set(d, kRounder);
+  const V k = hn::Sub(hn::MulAdd(x, hn::Set(d, kLog2E), rounder), rounder);
+  const V r = hn::NegMulAdd(k, hn::Set(d, kLn2Low), hn::NegMulAdd(k, hn::Set(d, kLn2High), x));
+  return {exp_small<kWide>(d, r), k};
 }
 
 template <bool kWide>
@@ -215,26 +224,34 @@ HWY_INLINE V log1p_of(D d, V x) {
   return hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(d, 0x1p-54)), x, value);
 }
 
+/// log(m), sqrt(1/2) <= m < sqrt(2), to about 2^-65 relative.
+template <class D, class V>
+HWY_INLINE Pair<V> log_pair_of_mantissa(D d, V m) {
+  const V two = hn::Set(d, 2);
+  const V f = hn::Sub(m, hn::Set(d, 1));
+  const Pair<V> below = fast_sum(two, f);
+  const V s = hn::Div(f, below.high);
+  const V rest = hn::Div(hn::NegMulAdd(s, below.low, hn::NegMulAdd(s, below.high, f)), below.high);
+  const Pair<V> ratio = fast_sum(s, rest);
+  const Pair<V> square = product(ratio, ratio);
+  const Pair<V> third = {hn::Set(d, 0x1.5555555555555p-2), hn::Set(d, 0x1.5555555555555p-56)};
+  const V tail = hn::Mul(hn::Mul(square.high, square.high), polynomial(d, square.high, kLogTail));
+  // log(m) = 2 s (1 + z / 3) + s z^2 T(z)
+  const Pair<V> twice = {hn::Mul(ratio.high, two), hn::Mul(ratio.low, two)};
+  const Pair<V> series = sum(product(twice, product(square, third)), {hn::Mul(s, tail), hn::Zero(d)});
+  return sum(twice, series);
+}
+
 /// log(x) for 0 < x < inf to about 2^-65 relative.
 template <bool kWide, class D, class V>
 HWY_INLINE Pair<V> log_pair(D d, V x) {
   const Power<V> parts = split<kWide>(d, x);
-  const V one = hn::Set(d, 1), two = hn::Set(d, 2);
-  const V f = hn::Sub(parts.p, one);
-  const Pair<V> below = fast_sum(two, f);
-  const V s = hn::Div(f, below.high);
-  const V rest = hn::Div(hn::NegMulAdd(s, below.low, hn::NegMulAdd(s, below.high, f)), below.high);
-  const Pair<V> twice = {hn::Mul(s, two), hn::Mul(rest, two)};
-  const Pair<V> half_twice = fast_sum(s, rest);
-  const Pair<V> square = product(half_twice, half_twice);
-  const Pair<V> third = {hn::Set(d, 0x1.5555555555555p-2), hn::Set(d, 0x1.5555555555555p-56)};
-  const V tail = hn::Mul(hn::Mul(square.high, square.high), polynomial(d, square.high, kLogTail));
-  // log(m) = 2 s (1 + z / 3) + s z^2 T(z)
-  const Pair<V> series = sum(product(twice, product(square, third)), {hn::Mul(s, tail), hn::Zero(d)});
-  const Pair<V> mantissa = sum(twice, series);
   const Pair<V> exponent = {hn::Mul(parts.k, hn::Set(d, kLn2Round)), hn::Mul(parts.k, hn::Set(d, kLn2Rest))};
   const Pair<V> lowest = {hn::Mul(parts.k, hn::Set(d, 0x1.cc01f97b57a08p-87)), hn::Zero(d)};
-  return sum(sum(fast_sum(exponent.high, exponent.low), lowest), mantissa);
+  const Pair<V> whole = fast_sum(exponent.high, exponent.low);
+  // What the product with the second part cut off belongs to the last one.
+  const V cut = hn::MulSub(parts.k, hn::Set(d, kLn2Rest), exponent.low);
+  return sum(sum(whole, {hn::Add(cut, lowest.high), hn::Zero(d)}), log_pair_of_mantissa(d, parts.p));
 }
 
 // ---- Made of them ---------------------------------------------------------------------------------------------------
@@ -263,6 +280,55 @@ struct Log {
   }
 };
 
+/// 2^k exp(r log(2)), r = x - k exact. Error 1.
+template <bool kWide>
+struct Exp2 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    constexpr double kLimit = kWide ? 2000 : 1000;
+    const V limited = at_least(d, at_most(d, x, kLimit), -kLimit);
+    const V k = hn::Round(limited);
+    const V r = hn::Sub(limited, k);
+    const V high = hn::Mul(r, hn::Set(d, kLn2High));
+    const V low = hn::MulAdd(r, hn::Set(d, kLn2Low), hn::MulSub(r, hn::Set(d, kLn2High), high));
+    return scale<kWide>(d, exp_small<kWide>(d, hn::Add(high, low)), k);
+  }
+};
+
+/// k + log(m) / log(2): exact for powers of two. Error 0.6.
+template <bool kWide>
+struct Log2 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const Power<V> parts = split<kWide>(d, x);
+    const V inverse = hn::Set(d, kLog2E);
+    if constexpr (kWide) {
+      const Pair<V> inverses = {inverse, hn::Set(d, 0x1.777d0ffda0d24p-56)};
+      const Pair<V> y = sum({parts.k, hn::Zero(d)}, product(log_pair_of_mantissa(d, parts.p), inverses));
+      return log_limits(d, x, hn::Add(y.high, y.low));
+    } else {
+      const V mantissa = log_sum(d, hn::Zero(d), hn::Sub(parts.p, hn::Set(d, 1)), hn::Zero(d));
+      return log_limits(d, x, hn::MulAdd(mantissa, inverse, parts.k));
+    }
+  }
+};
+
+/// Error 0.6.
+template <bool kWide>
+struct Log10 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V inverse = hn::Set(d, 0x1.bcb7b1526e50ep-2);
+    if constexpr (kWide) {
+      const Pair<V> inverses = {inverse, hn::Set(d, 0x1.95355baaafad3p-57)};
+      const Pair<V> y = product(log_pair<kWide>(d, x), inverses);
+      return log_limits(d, x, hn::Add(y.high, y.low));
+    } else {
+      return hn::Mul(log_of<kWide>(d, x), inverse);
+    }
+  }
+};
+
 template <bool kWide>
 struct Log1p {
   template <class D, class V>
@@ -278,6 +344,77 @@ struct Tanh {
   static HWY_INLINE V of(D d, V x) {
     const V t = expm1_of<kWide>(d, at_most(d, hn::Mul(hn::Set(d, 2), hn::Abs(x)), 44));
     return hn::CopySign(hn::Div(t, hn::Add(t, hn::Set(d, 2))), x);
+  }
+};
+
+/// (t + t / (t + 1)) / 2, t = expm1(|x|); exp(|x|) / 2 far out. Error 3.
+template <bool kWide>
+struct Sinh {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1), magnitude = hn::Abs(x);
+    const V t = expm1_of<kWide>(d, at_most(d, magnitude, 25));
+    const V near = hn::Mul(hn::Set(d, 0.5), hn::Add(t, hn::Div(t, hn::Add(t, one))));
+    const Power<V> e = exp_parts<kWide>(d, at_most(d, magnitude, kExpLimit<kWide>));
+    const V far = scale<kWide>(d, e.p, hn::Sub(e.k, one));
+    return hn::CopySign(hn::IfThenElse(hn::Gt(magnitude, hn::Set(d, 22)), far, near), x);
+  }
+};
+
+/// h + 1 / (4 h), h = exp(|x|) / 2. Error 2.
+template <bool kWide>
+struct Cosh {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const Power<V> e = exp_parts<kWide>(d, at_most(d, hn::Abs(x), kExpLimit<kWide>));
+    const V half = scale<kWide>(d, e.p, hn::Sub(e.k, hn::Set(d, 1)));
+    return hn::Add(half, hn::Div(hn::Set(d, 0.25), half));
+  }
+};
+
+/// log1p(t), doubled under the logarithm where `far`: t is then the argument itself, above 2^54.
+template <bool kWide, class D, class V>
+HWY_INLINE V log1p_or_far(D d, hn::Mask<D> far, V x, V t) {
+  const V value = log1p_of<kWide>(d, kWide ? hn::IfThenElse(far, x, t) : t);
+  return kWide ? hn::Add(value, hn::IfThenElseZero(far, hn::Set(d, kLn2High))) : value;
+}
+
+/// log1p(a + a^2 / (1 + sqrt(1 + a^2))), a = |x|. Error 2.
+template <bool kWide>
+struct Asinh {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1), a = hn::Abs(x);
+    const auto far = hn::Gt(a, hn::Set(d, 0x1p54));
+    const V square = hn::Mul(a, a);
+    const V t = hn::Add(a, hn::Div(square, hn::Add(one, hn::Sqrt(hn::Add(one, square)))));
+    // A float32 infinity would meet inf / inf.
+    const V value = log1p_or_far<kWide>(d, far, a, kWide ? t : hn::IfThenElse(hn::Eq(a, hn::Inf(d)), a, t));
+    return hn::CopySign(value, x);
+  }
+};
+
+/// log1p(t + sqrt(t (t + 2))), t = x - 1. Error 2.
+template <bool kWide>
+struct Acosh {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1);
+    const auto far = hn::Gt(x, hn::Set(d, 0x1p54));
+    const V t = hn::Sub(x, one);
+    const V value = log1p_or_far<kWide>(d, far, x, hn::Add(t, hn::Sqrt(hn::Mul(t, hn::Add(t, hn::Set(d, 2))))));
+    return hn::IfThenElse(hn::Lt(x, one), hn::NaN(d), value);
+  }
+};
+
+/// log1p(2 a / (1 - a)) / 2, a = |x|. Error 2.5.
+template <bool kWide>
+struct Atanh {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1), a = hn::Abs(x);
+    const V value = log1p_of<kWide>(d, hn::Div(hn::Add(a, a), hn::Sub(one, a)));
+    return hn::CopySign(hn::Mul(hn::Set(d, 0.5), value), x);
   }
 };
 

@@ -1,6 +1,8 @@
 // The coefficients of the elementwise functions, lowest power first. Written by scripts/fit_polynomials.py.
 #pragma once
 
+#include <cstdint>
+
 namespace pellucid::kernels {
 
 /// (exp(r) - 1 - r) / r^2 on |r| <= log(2) / 2. Relative error 2^-57.56.
@@ -28,6 +30,12 @@ inline constexpr double kSin[] = {-0x1.5555555555555p-3, 0x1.1111111111110p-7,  
 inline constexpr double kCos[] = {0x1.5555555555555p-5,   -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d0ap-16,
                                   -0x1.27e4fb7712d33p-22, 0x1.1eed8deb92463p-29,  -0x1.9394ba044cb13p-37,
                                   0x1.ab7855f7f8d61p-45};
+/// The same for float32 results. Relative error 2^-42.41.
+inline constexpr double kSinNarrow[] = {-0x1.555555555516bp-3, 0x1.1111110fd3cbfp-7, -0x1.a019fd9b21daep-13,
+                                        0x1.71d9a9e4ecd1ep-19, -0x1.aa2850803da08p-26};
+/// The same for float32 results. Relative error 2^-44.23.
+inline constexpr double kCosNarrow[] = {0x1.5555555555437p-5, -0x1.6c16c16b614b1p-10, 0x1.a019ff539b259p-16,
+                                        -0x1.27e25f4304d43p-22, 0x1.1c81bf4d14ae3p-29};
 /// (asin(x) - x) / x^3, x^2 on [0, 1/4]. Relative error 2^-52.95.
 inline constexpr double kAsin[] = {
     0x1.5555555555556p-3, 0x1.3333333332ecap-4,  0x1.6db6db6e31f13p-5, 0x1.f1c71c1db0623p-6, 0x1.6e8bb1c8209a2p-6,
@@ -101,5 +109,11 @@ inline constexpr double kDigammaTail[] = {0x1.5555555555555p-4,  -0x1.1111111111
                                           0x1.54b3a200e8e4dp-4,  -0x1.b59a48f6f7f9bp-2, 0x1.105c65c377d32p+1};
 /// The positive zero of digamma, in two parts.
 inline constexpr double kDigammaZero[] = {0x1.762d86356be3fp+0, 0x1.b86a722197829p-54};
+/// The bits of 2 / pi after the point, behind a word of zeros.
+inline constexpr std::uint64_t kTwoOverPi[] = {
+    0x0000000000000000, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561,
+    0xb7246e3a424dd2e0, 0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41,
+    0x3991d639835339f4, 0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7,
+    0x4f463f669e5fea2d, 0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab};
 
 }  // namespace pellucid::kernels

@@ -1,0 +1,203 @@
+// From tables and pictures to what a network takes: columns become numbers, by rules fitted on training rows alone and
+// kept as JSON beside the weights; rows are split into parts.
+//
+// Nothing here depends on the number of threads or on chance beyond the seed that is given.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pellucid/array.h"
+#include "pellucid/io.h"
+
+namespace pellucid::data {
+
+using io::Column;
+using io::Table;
+
+/// Positions of rows in a table, from 0.
+using Rows = std::vector<std::int64_t>;
+/// 0, 1, ..., count - 1.
+Rows all_rows(std::int64_t count);
+
+// ---- What is to be predicted ----------------------------------------------------------------------------------------
+
+enum class Task { kClassification, kRegression };
+/// "classification" or "regression".
+std::string_view name_of(Task task);
+
+/// The column that is most likely the target: one named target, label, class, y, outcome or response (any case), else
+/// the last. A guess to be shown, not to be acted on in silence.
+std::string guess_target(const Table& table);
+/// Text, two distinct numbers, or at most 20 distinct whole numbers in five times as many rows: classification.
+Task guess_task(const Column& target);
+
+/// The column to be predicted, and how its values stand to the network's output.
+struct Target {
+  std::string name;
+  Task task = Task::kRegression;
+  bool text = false;                 // a text column in the training table
+  std::vector<std::string> classes;  // classification: ascending, as numbers where all are numbers
+  double mean = 0, scale = 1;        // regression: the network predicts (y - mean) / scale
+  double low = 0, high = 0;          // regression: the range seen; predictions are kept within it
+};
+
+/// The rows that have a target; the others cannot be learned from.
+Rows labelled_rows(const Table& table, const std::string& target);
+
+/// Classes are those of all labelled rows; mean, standard deviation and range are those of `training`. Throws Error: no
+/// such column, no labelled row, one class only, as many classes as rows, text or an infinity where the task is
+/// regression.
+Target fit_target(const Table& table, const std::string& name, std::optional<Task> task,
+                  std::span<const std::int64_t> training);
+
+/// Classification: int64 (rows), a class each. Regression: float32 (rows, 1), standardised. Throws Error where a row's
+/// value is missing, not a known class, or not a number.
+Array encode_target(const Target& target, const Table& table, std::span<const std::int64_t> rows);
+/// The same class numbers on the host; -1 where missing. Empty for regression.
+std::vector<std::int32_t> class_numbers(const Target& target, const Table& table);
+
+/// What the network's output (rows, classes: probabilities; or rows, 1: standardised values) says, as a table: the
+/// column named as the target, and for classification a column probability_CLASS for each class.
+Table decode_predictions(const Target& target, const Array& output);
+
+// ---- Splits ---------------------------------------------------------------------------------------------------------
+
+/// Disjoint rows, each part ascending.
+struct Split {
+  Rows training, held_out;
+};
+
+/// Holds out `fraction` of the rows, chosen by the seed. With `classes` (one for each row of the table, -1 for none)
+/// each class gives its share to within one row; a class of one row stays in training. At least one row stays in each
+/// part where there are two. The choice for a row depends on the seed and the row's position, not on order or threads.
+/// Throws Error where the fraction is not in [0, 1).
+Split split(std::span<const std::int64_t> rows, double fraction, std::uint64_t seed,
+            std::span<const std::int32_t> classes = {});
+/// `count` splits whose held-out parts are disjoint and together all rows. Throws Error where count < 2 or above the
+/// rows.
+std::vector<Split> folds(std::span<const std::int64_t> rows, int count, std::uint64_t seed,
+                         std::span<const std::int32_t> classes = {});
+
+// ---- Preprocessing of tables ----------------------------------------------------------------------------------------
+
+enum class Scaling {
+  kRobust,  // (x - median) / (quartile distance), or half the range where that is 0; then smoothly clipped to (-3, 3):
+            // z / sqrt(1 + (z / 3)^2). As in RealMLP (Holzmueller, Grinsztajn, Steinwart 2024, "Better by default").
+  kStandard,  // (x - mean) / standard deviation
+  kNone,
+};
+
+struct PreprocessOptions {
+  Scaling scaling = Scaling::kRobust;
+  /// Columns to leave out.
+  std::vector<std::string> ignore = {};
+  /// The most values of a category that get an input of their own, and how often one must be seen where there are many.
+  int max_levels = 64;
+  int min_count = 8;
+};
+
+/// One number that is a part of a column's value, and how it is brought to scale.
+struct Number {
+  double center = 0;  // subtracted; also what a missing value counts as
+  double spread = 1;  // divided by
+  bool clip = true;   // smoothly, to (-3, 3)
+};
+
+/// How one column of the table becomes inputs of the network.
+struct Feature {
+  enum class Kind {
+    kNumber,    // one input
+    kBinary,    // one input: -1 and 1 for the two levels, 0 for anything else
+    kCategory,  // an input for each level, 1 where the value is that level; all 0 for an unseen value
+    kDate,      // ISO 8601 dates in UTC: an input for each of `parts`
+  };
+  std::string column;
+  Kind kind = Kind::kNumber;
+  std::vector<Number> numbers;      // kNumber: one; kDate: one for each part
+  std::vector<std::string> parts;   // kDate: some of "day" (since 1970), "month", "weekday", "hour"
+  std::vector<std::string> levels;  // kBinary, kCategory: ascending
+  bool missing_input = false;       // a last input that is 1 where the value is missing, as it was in training
+  std::int64_t inputs() const;
+};
+
+/// All that stands between a table and a network.
+struct Preprocessing {
+  Target target;
+  std::vector<Feature> features;                             // in the order of the table's columns
+  std::vector<std::pair<std::string, std::string>> dropped;  // column, reason
+  std::vector<std::string> missing;                          // as in io::CsvOptions
+  std::vector<std::string> missing_numbers;
+
+  std::int64_t inputs() const;
+  /// "age", "age is missing", "job=fixed", ...: one for each input.
+  std::vector<std::string> input_names() const;
+};
+
+/// Fits to the training rows alone. Columns that do not change, and identifiers (text that differs in every row;
+/// numbers that do, in a column named id or index), are dropped, and the reason is kept. `csv` says how the table was
+/// read. Throws Error where no column is left, no row is given, or a column to be ignored is not there.
+Preprocessing fit_preprocessing(const Table& table, const Target& target, std::span<const std::int64_t> training,
+                                const PreprocessOptions& options = {}, const io::CsvOptions& csv = {});
+
+/// How to read a new table for these columns: categories as text even where they look like numbers, numbers as numbers.
+io::CsvOptions csv_options(const Preprocessing& preprocessing);
+
+struct Encoded {
+  Array x;  // float32 (rows, inputs)
+  /// Columns that held values never seen in training, or missing where none was: (column, number of rows).
+  std::vector<std::pair<std::string, std::int64_t>> unseen, newly_missing;
+};
+
+/// The rows as inputs. Columns are found by name, in any order; others are ignored. Throws Error naming the columns
+/// that are not there, and where a column of numbers is text now.
+Encoded encode(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows);
+
+/// JSON with sorted keys; doubles read back the same.
+std::string to_json(const Preprocessing& preprocessing);
+/// Throws Error where the text is not what to_json writes.
+Preprocessing preprocessing_from_json(const std::string& json);
+
+// ---- Pictures -------------------------------------------------------------------------------------------------------
+
+/// Pictures and their classes; `images` is undefined where there are none.
+struct PictureSet {
+  Array images;  // uint8 (n, height, width) or (n, height, width, channels)
+  Array labels;  // int64 (n)
+  std::int64_t size() const { return images.defined() ? images.shape()[0] : 0; }
+};
+struct Pictures {
+  PictureSet training, test;
+  std::vector<std::string> classes;  // from a file labels.txt in the folder, one a line; else "0", "1", ...
+};
+
+/// What a path holds, seen from its first bytes and names.
+enum class Source { kTable, kPictures };
+/// A folder with IDX files, or an NPZ file: pictures. Any other file: a table. Throws Error for what is not there, and
+/// for a folder without IDX files.
+Source recognise(const std::string& path);
+
+/// A folder of IDX files named as MNIST's (train-images-idx3-ubyte, t10k-labels-idx1-ubyte.gz, ...; "test" for "t10k"),
+/// or an NPZ file with x_train, y_train, x_test, y_test (or train_images, ...; or x, y alone). Throws Error: files
+/// missing or there twice, images and labels that differ in number, images that are no bytes, labels that are negative,
+/// beyond the names, or 65536 and above.
+Pictures read_pictures(const std::string& path);
+
+/// All that stands between pictures and a network.
+struct PicturePreprocessing {
+  Shape shape;                 // of one picture: (height, width) or (height, width, channels)
+  double mean = 0, scale = 1;  // the network gets (pixel - mean) / scale
+  std::vector<std::string> classes;
+};
+/// Mean and standard deviation of all pixels of the training pictures.
+PicturePreprocessing fit_pictures(const Pictures& pictures);
+std::string to_json(const PicturePreprocessing& preprocessing);
+PicturePreprocessing picture_preprocessing_from_json(const std::string& json);
+/// Which of the two a JSON text describes. Throws Error for neither.
+Source source_of(const std::string& json);
+
+}  // namespace pellucid::data

@@ -1,0 +1,252 @@
+// The column to be predicted: finding it, describing it, and going to and from the network's numbers.
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <numeric>
+#include <set>
+#include <unordered_map>
+
+#include "base/fail.h"
+#include "io/text.h"
+#include "pellucid/data.h"
+
+namespace pellucid::data {
+namespace {
+
+using base::fail;
+using io::shown;
+
+std::string where(const Table& table) { return table.source.empty() ? "" : " of '" + table.source + "'"; }
+
+// The class of each row as text, in ascending order of the classes; -1 where missing.
+struct Classes {
+  std::vector<std::string> names;
+  std::vector<std::int32_t> numbers;
+};
+
+Classes classes_of(const Column& column) {
+  Classes result;
+  result.numbers.assign(static_cast<std::size_t>(column.size()), -1);
+  const auto number_rows = [&](const auto& sorted, const auto& value) {
+    for (std::size_t i = 0; i < result.numbers.size(); ++i) {
+      if (column.missing(static_cast<std::int64_t>(i))) continue;
+      const auto at = std::lower_bound(sorted.begin(), sorted.end(), value(i));
+      result.numbers[i] = static_cast<std::int32_t>(at - sorted.begin());
+    }
+  };
+  if (column.text) {
+    std::vector<bool> used(column.levels.size());
+    for (const std::int32_t code : column.codes) {
+      if (code >= 0) used[static_cast<std::size_t>(code)] = true;
+    }
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      if (used[i]) result.names.push_back(column.levels[i]);
+    }
+    std::sort(result.names.begin(), result.names.end());
+    number_rows(result.names, [&](std::size_t i) { return column.levels[static_cast<std::size_t>(column.codes[i])]; });
+  } else {
+    std::vector<double> values;
+    for (const double x : column.numbers) {
+      if (!std::isnan(x)) values.push_back(x + 0.0);  // -0 is 0
+    }
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    for (const double x : values) result.names.push_back(io::to_text(x));
+    number_rows(values, [&](std::size_t i) { return column.numbers[i]; });
+  }
+  return result;
+}
+
+void fit_scale(Target& target, const Column& column, std::span<const std::int64_t> training, const Table& table) {
+  if (column.text) {
+    double number = 0;
+    const auto stray = std::find_if(column.levels.begin(), column.levels.end(), [&](const std::string& level) {
+      return !io::parse_number(io::trim(level), '.', number);
+    });
+    fail("target '{}'{} is text ('{}'), and regression predicts numbers; choose classification, or correct the column",
+         shown(target.name), where(table), stray == column.levels.end() ? "" : shown(*stray));
+  }
+  double sum = 0, count = 0;
+  target.low = std::numeric_limits<double>::infinity();
+  target.high = -target.low;
+  for (const std::int64_t row : training) {
+    const double y = column.numbers[static_cast<std::size_t>(row)];
+    if (std::isnan(y)) continue;
+    if (std::isinf(y)) {
+      fail("target '{}'{} is infinite in row {}; correct it, or leave the field empty", shown(target.name),
+           where(table), row + 1);
+    }
+    sum += y;
+    count += 1;
+    target.low = std::min(target.low, y);
+    target.high = std::max(target.high, y);
+  }
+  target.mean = sum / count;
+  double squares = 0;
+  for (const std::int64_t row : training) {
+    const double y = column.numbers[static_cast<std::size_t>(row)];
+    if (!std::isnan(y)) squares += (y - target.mean) * (y - target.mean);
+  }
+  const double deviation = std::sqrt(squares / count);
+  target.scale = deviation > 0 && std::isfinite(deviation) ? deviation : 1;
+}
+
+}  // namespace
+
+Rows all_rows(std::int64_t count) {
+  Rows rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  return rows;
+}
+
+std::string_view name_of(Task task) { return task == Task::kClassification ? "classification" : "regression"; }
+
+std::string guess_target(const Table& table) {
+  if (table.columns.empty()) fail("guess_target: the table{} has no columns; read one with a header", where(table));
+  constexpr std::array<std::string_view, 6> kNames = {"target", "label", "class", "y", "outcome", "response"};
+  for (const std::string_view name : kNames) {
+    for (const Column& column : table.columns) {
+      if (io::edit_distance(column.name, name) == 0) return column.name;
+    }
+  }
+  return table.columns.back().name;
+}
+
+Task guess_task(const Column& target) {
+  if (target.text) return Task::kClassification;
+  constexpr std::size_t kMostClasses = 20;
+  std::set<double> distinct;
+  bool whole = true;
+  std::size_t count = 0;
+  for (const double x : target.numbers) {
+    if (std::isnan(x)) continue;
+    ++count;
+    whole &= x == std::floor(x);
+    distinct.insert(x);
+    if (distinct.size() > kMostClasses) return Task::kRegression;
+  }
+  const bool few = whole && count >= 5 * distinct.size();
+  return distinct.size() <= 2 || few ? Task::kClassification : Task::kRegression;
+}
+
+Rows labelled_rows(const Table& table, const std::string& target) {
+  const Column& column = table.at(target);
+  Rows rows;
+  for (std::int64_t row = 0; row < table.rows; ++row) {
+    if (!column.missing(row)) rows.push_back(row);
+  }
+  return rows;
+}
+
+Target fit_target(const Table& table, const std::string& name, std::optional<Task> task,
+                  std::span<const std::int64_t> training) {
+  const Column& column = table.at(name);
+  Target target{.name = name, .task = task.value_or(guess_task(column)), .text = column.text, .classes = {}};
+  const std::int64_t labelled = column.size() - column.count_missing();
+  const bool any =
+      std::any_of(training.begin(), training.end(), [&](std::int64_t row) { return !column.missing(row); });
+  if (!any)
+    fail("target '{}'{} is missing in every row to train on; fill it in, or choose another", shown(name), where(table));
+  if (target.task == Task::kRegression) {
+    fit_scale(target, column, training, table);
+    return target;
+  }
+  target.classes = classes_of(column).names;
+  if (target.classes.size() < 2) {
+    fail("target '{}'{} is '{}' in every row, so there is nothing to learn; choose another", shown(name), where(table),
+         shown(target.classes.front()));
+  }
+  if (target.classes.size() > 2 && static_cast<std::int64_t>(target.classes.size()) == labelled) {
+    fail("target '{}'{} has a class of its own in each of {} rows; {}", shown(name), where(table), labelled,
+         column.text ? "it looks like an identifier: choose another" : "choose regression");
+  }
+  return target;
+}
+
+std::vector<std::int32_t> class_numbers(const Target& target, const Table& table) {
+  if (target.task == Task::kRegression) return {};
+  const Column& column = table.at(target.name);
+  Classes own = classes_of(column);
+  std::unordered_map<std::string_view, std::int32_t> known;
+  for (std::size_t i = 0; i < target.classes.size(); ++i)
+    known.emplace(target.classes[i], static_cast<std::int32_t>(i));
+  for (std::size_t row = 0; row < own.numbers.size(); ++row) {
+    std::int32_t& number = own.numbers[row];
+    if (number < 0) continue;
+    const std::string& name = own.names[static_cast<std::size_t>(number)];
+    const auto at = known.find(name);
+    if (at == known.end()) {
+      fail("target '{}'{}: '{}' in row {} is none of the classes {}; remove the row, or train with it",
+           shown(target.name), where(table), shown(name), row + 1, io::list_similar(name, target.classes));
+    }
+    number = at->second;
+  }
+  return std::move(own.numbers);
+}
+
+Array encode_target(const Target& target, const Table& table, std::span<const std::int64_t> rows) {
+  const Column& column = table.at(target.name);
+  for (const std::int64_t row : rows) {
+    if (column.missing(row)) {
+      fail("target '{}'{} is missing in row {}; leave such rows out", shown(target.name), where(table), row + 1);
+    }
+  }
+  const auto count = static_cast<std::int64_t>(rows.size());
+  if (target.task == Task::kClassification) {
+    const std::vector<std::int32_t> numbers = class_numbers(target, table);
+    std::vector<std::int64_t> y;
+    for (const std::int64_t row : rows) y.push_back(numbers[static_cast<std::size_t>(row)]);
+    return Array::from(y, {count});
+  }
+  if (column.text) {
+    fail("target '{}'{} is text ('{}'), and the model predicts numbers; correct the column", shown(target.name),
+         where(table), shown(column.levels.front()));
+  }
+  std::vector<float> y;
+  for (const std::int64_t row : rows) {
+    y.push_back(static_cast<float>((column.numbers[static_cast<std::size_t>(row)] - target.mean) / target.scale));
+  }
+  return Array::from(y, {count, 1});
+}
+
+Table decode_predictions(const Target& target, const Array& output) {
+  const bool classify = target.task == Task::kClassification;
+  const std::size_t width = classify ? target.classes.size() : 1;
+  if (output.rank() != 2 || output.shape()[1] != static_cast<std::int64_t>(width)) {
+    fail("decode_predictions: output {} does not fit {} '{}', which needs [rows, {}]", output.shape(), target.task,
+         shown(target.name), width);
+  }
+  Table table;
+  table.rows = output.shape()[0];
+  const auto rows = static_cast<std::size_t>(table.rows);
+  const std::vector<float> values = output.to_vector<float>();
+  Column& predicted = table.columns.emplace_back();
+  predicted.name = target.name;
+  if (!classify) {
+    for (const float value : values) {
+      predicted.numbers.push_back(
+          std::clamp(static_cast<double>(value) * target.scale + target.mean, target.low, target.high));
+    }
+    return table;
+  }
+  predicted.text = true;
+  predicted.levels = target.classes;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto row = values.begin() + static_cast<std::ptrdiff_t>(i * width);
+    predicted.codes.push_back(
+        static_cast<std::int32_t>(std::max_element(row, row + static_cast<std::ptrdiff_t>(width)) - row));
+  }
+  for (std::size_t c = 0; c < width; ++c) {
+    Column column{.name = "probability_" + target.classes[c],
+                  .text = false,
+                  .numbers = std::vector<double>(rows),
+                  .codes = {},
+                  .levels = {}};
+    for (std::size_t i = 0; i < rows; ++i) column.numbers[i] = static_cast<double>(values[i * width + c]);
+    table.columns.push_back(std::move(column));
+  }
+  return table;
+}
+
+}  // namespace pellucid::data

@@ -1,0 +1,82 @@
+// A computation as a flat list of instructions over numbered values, and the passes that rewrite it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "array/node.h"
+#include "ops/record.h"
+
+namespace pellucid::graph {
+
+using ValueId = std::int32_t;
+
+/// A value is an input, a constant, or output `output` of instruction `producer`.
+struct Value {
+  Shape shape;
+  DType dtype = DType::kFloat32;
+  std::int32_t producer = -1;
+  std::uint32_t output = 0;
+  std::int32_t input = -1;  // which graph input, or -1
+  StoragePtr constant;      // with strides (empty: row-major) and offset
+  Strides strides;
+  std::int64_t offset = 0;
+  bool is_constant() const { return constant != nullptr; }
+  std::int64_t count() const { return count_of(shape); }
+  std::size_t bytes() const { return static_cast<std::size_t>(count()) * size_of(dtype); }
+};
+
+struct Instruction {
+  const ops::Record* record = nullptr;
+  Attributes attributes;
+  std::vector<ValueId> inputs, outputs;
+  std::shared_ptr<const std::string> layer;
+  // Set by the epilogue pass on contractions: inputs[2] is a row added to every row of the result, then relu.
+  bool bias = false, relu = false;
+};
+
+/// Instructions stand in an order in which operands come before their users.
+struct Graph {
+  std::vector<Value> values;
+  std::vector<Instruction> instructions;
+  std::vector<ValueId> inputs, outputs;
+
+  Value& value(ValueId id) { return values[static_cast<std::size_t>(id)]; }
+  const Value& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }
+  ValueId add(Value value);
+  /// Users of each value: instruction indices, ascending, with repetition; graph outputs are not counted.
+  std::vector<std::vector<std::int32_t>> users() const;
+};
+
+/// The graph behind `outputs`, with `inputs` (placeholders) as its inputs. Nodes with a value become constants.
+/// Throws Error where the outputs rest on a placeholder that is not among the inputs: its value is not known here.
+Graph build(const Arrays& outputs, const Arrays& inputs);
+
+/// Throws std::logic_error where the graph breaks a rule (operand order, shapes as inferred, types).
+void verify(const Graph& graph, const char* pass);
+
+/// One line for each instruction.
+std::string to_text(const Graph& graph);
+
+// ---- Passes ---------------------------------------------------------------------------------------------------------
+
+/// Time of each pass of the last optimise() on this thread, for explain_plan.
+struct PassTime {
+  const char* name;
+  double microseconds;
+};
+
+void simplify(Graph& graph);  // identities that change no bits
+void fold(Graph& graph);      // small results of constants alone
+void cse(Graph& graph);       // equal instructions merged
+void dce(Graph& graph);       // instructions without influence dropped
+void epilogue(Graph& graph);  // bias and relu into the contraction before them
+
+/// True where PELLUCID_DISABLE does not name the pass.
+bool pass_enabled(const char* name);
+/// Runs the passes that rewrite the graph (fuse and place work on the plan). Verifies after each in debug builds.
+std::vector<PassTime> optimise(Graph& graph);
+
+}  // namespace pellucid::graph

@@ -1,0 +1,497 @@
+// Running the program of a group over its tiles.
+#include "graph/group.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/thread_pool.h"
+
+namespace pellucid::graph {
+
+namespace {
+
+constexpr std::int64_t kPieceElements = 16384;
+constexpr std::int64_t kStreamPiece = 64 * static_cast<std::int64_t>(kernels::kReduceBlock);
+constexpr std::int64_t kSmallWork = 65536;  // elements times operations that one thread does alone
+constexpr std::int64_t kMostLevels = 48;
+constexpr auto kLanes = static_cast<std::int64_t>(kernels::kLanes);
+constexpr auto kColumnGroup = static_cast<std::int64_t>(kernels::kColumnGroup);
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+bool reduces(GroupCode::Kind kind) {
+  return kind == GroupCode::Kind::kReduceRows || kind == GroupCode::Kind::kReduceColumns;
+}
+
+}  // namespace
+
+GroupStep::GroupStep(GroupCode code) : code_(std::move(code)) {
+  plan_tiles();
+  plan_scratch();
+}
+
+// Tiles of whole rows where rows are short or must be kept whole; else single rows in chunks. Pieces of tiles depend on
+// the sizes alone, and where a reduction crosses pieces they are whole subtrees of its order.
+void GroupStep::plan_tiles() {
+  const std::int64_t rows = code_.rows, cols = code_.cols;
+  bool row_values = false, column_folds = false, row_folds = false;
+  for (const auto& op : code_.ops) {
+    row_folds = row_folds || op.kind == GroupCode::Kind::kReduceRows;
+    column_folds = column_folds || op.kind == GroupCode::Kind::kReduceColumns;
+    row_values = row_values || op.level == Level::kRow || op.kind == GroupCode::Kind::kReduceRows;
+  }
+  const auto work = rows * cols * static_cast<std::int64_t>(std::max<std::size_t>(code_.ops.size(), 1));
+  if (cols <= kTile || (row_values && cols <= kLongestRow)) {
+    tile_cols_ = std::max<std::int64_t>(cols, 1);
+    tile_rows_ = std::max<std::int64_t>(kTile / tile_cols_, 1);
+    if (tile_rows_ > kColumnGroup) tile_rows_ = tile_rows_ / kColumnGroup * kColumnGroup;
+    tile_rows_ = std::min(tile_rows_, std::max<std::int64_t>(rows, 1));
+  } else {
+    tile_cols_ = kTile;
+    tile_rows_ = 1;
+    streaming_ = row_folds;
+  }
+  piece_rows_ = std::max<std::int64_t>(rows, 1);
+  piece_cols_ = std::max<std::int64_t>(cols, 1);
+  if (work > kSmallWork) {
+    if (tile_cols_ < cols) {
+      if (streaming_ || !column_folds) {
+        piece_cols_ = streaming_ ? kStreamPiece : kPieceElements;
+        if (!streaming_ && rows > 1) piece_cols_ = ceil_div(cols, tile_cols_) * tile_cols_;
+        piece_rows_ = streaming_ || rows == 1 ? 1 : std::max<std::int64_t>(kPieceElements / cols, 1);
+      } else {
+        while (piece_rows_ > kColumnGroup && piece_rows_ * cols > 2 * kPieceElements)
+          piece_rows_ = ceil_div(piece_rows_, 2);
+      }
+    } else {
+      piece_rows_ = std::max<std::int64_t>(kPieceElements / cols, 1);
+    }
+    if (column_folds && piece_rows_ < rows) {
+      std::int64_t whole = kColumnGroup;
+      while (whole < piece_rows_) whole *= 2;
+      piece_rows_ = whole;
+    } else if (tile_rows_ > 1 && piece_rows_ < rows) {
+      piece_rows_ = ceil_div(piece_rows_, tile_rows_) * tile_rows_;
+    }
+  }
+  col_pieces_ = ceil_div(std::max<std::int64_t>(cols, 1), piece_cols_);
+  pieces_ = col_pieces_ * ceil_div(std::max<std::int64_t>(rows, 1), piece_rows_);
+  small_ = pieces_ == 1 && rows <= tile_rows_ && cols <= tile_cols_ && rows * cols > 0;
+}
+
+// Scratch of one thread: slots, shared by values that are not alive together, then the partial results of reductions.
+void GroupStep::plan_scratch() {
+  const auto& ops = code_.ops;
+  std::vector<std::size_t> last(code_.slots.size(), 0);
+  in_prologue_.assign(ops.size(), 0);
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    for (int slot : {ops[i].y, ops[i].a, ops[i].b, ops[i].c}) {
+      if (slot >= 0) last[static_cast<std::size_t>(slot)] = i;
+    }
+    in_prologue_[i] = ops[i].kind == GroupCode::Kind::kExpandColumns ||
+                      (ops[i].kind == GroupCode::Kind::kExpandRows && ops[i].row_stride == 0 &&
+                       code_.slots[static_cast<std::size_t>(ops[i].a)].in_memory);
+    if (in_prologue_[i]) last[static_cast<std::size_t>(ops[i].y)] = ops.size();  // read by every tile
+  }
+  slot_offset_.assign(code_.slots.size(), 0);
+  struct Hole {
+    std::size_t offset, bytes, free_from;
+  };
+  std::vector<Hole> holes;
+  std::size_t end = 0;
+  std::vector<char> placed(code_.slots.size(), 0);
+  const auto place = [&](std::size_t i) {
+    const int y = ops[i].y;
+    if (y < 0 || placed[static_cast<std::size_t>(y)]) return;
+    const auto& slot = code_.slots[static_cast<std::size_t>(y)];
+    if (slot.in_memory || slot.filled != nullptr) return;
+    placed[static_cast<std::size_t>(y)] = 1;
+    const std::int64_t n = slot.level == Level::kRow      ? tile_rows_
+                           : slot.level == Level::kColumn ? tile_cols_
+                                                          : tile_rows_ * tile_cols_;
+    const std::size_t room = aligned(static_cast<std::size_t>(n) * slot.size + 32);
+    for (Hole& hole : holes) {
+      if (!in_prologue_[i] && hole.free_from <= i && hole.bytes == room) {
+        slot_offset_[static_cast<std::size_t>(y)] = hole.offset;
+        hole.free_from = last[static_cast<std::size_t>(y)] + 1;
+        return;
+      }
+    }
+    slot_offset_[static_cast<std::size_t>(y)] = end;
+    holes.push_back({end, room, last[static_cast<std::size_t>(y)] + 1});
+    end += room;
+  };
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (in_prologue_[i]) place(i);
+  }
+  for (std::size_t i = 0; i < ops.size(); ++i) place(i);
+  for (std::size_t s = 0; s < code_.slots.size(); ++s) {
+    if (code_.slots[s].in_memory) moving_.push_back(s);
+  }
+  std::size_t partial_bytes = 0;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    const bool columns = ops[i].kind == GroupCode::Kind::kReduceColumns;
+    if (!columns && !(streaming_ && ops[i].kind == GroupCode::Kind::kReduceRows)) continue;
+    const std::int64_t elements = columns ? tile_cols_ : kLanes;
+    const std::size_t size = size_of(ops[i].dtype);
+    folds_.push_back({i, end, elements, size});
+    const std::int64_t levels =
+        columns ? 2 + 64 - __builtin_clzll(static_cast<unsigned long long>(ceil_div(piece_rows_, kColumnGroup) + 1))
+                : kMostLevels;
+    end += 64 + aligned(static_cast<std::size_t>(elements) * size) * static_cast<std::size_t>(levels + 2);
+    partial_offset_.push_back(partial_bytes);
+    const std::int64_t whole = columns ? code_.cols : kLanes * code_.rows;
+    if (pieces_ > 1)
+      partial_bytes += static_cast<std::size_t>(columns ? pieces_ / col_pieces_ : col_pieces_) *
+                       aligned(static_cast<std::size_t>(whole) * size);
+  }
+  if (partial_bytes != 0) partials_ = Storage::allocate(partial_bytes);
+  scratch_ = end;
+}
+
+void GroupStep::bind(std::byte* const* bases) {
+  base_.resize(code_.slots.size());
+  scratch_base_ = bases[kScratchBase];
+  for (std::size_t s = 0; s < code_.slots.size(); ++s) {
+    const auto& slot = code_.slots[s];
+    base_[s] = slot.in_memory ? resolve(slot.memory, bases) : slot.filled != nullptr ? slot.filled->data() : nullptr;
+  }
+  if (!small_) return;
+  calls_.clear();
+  std::vector<std::byte*> at = base_;
+  for (std::size_t s = 0; s < at.size(); ++s) {
+    if (at[s] == nullptr) at[s] = scratch_base_ + slot_offset_[s];
+  }
+  for (const auto& op : code_.ops) {
+    Call call{};
+    call.kind = op.kind;
+    call.map = op.map;
+    const auto pointer = [&](int slot) { return slot < 0 ? nullptr : at[static_cast<std::size_t>(slot)]; };
+    call.y = pointer(op.y);
+    call.a = pointer(op.a);
+    call.b = pointer(op.b);
+    call.c = pointer(op.c);
+    call.n = static_cast<std::size_t>(op.level == Level::kRow ? code_.rows : code_.rows * code_.cols);
+    call.cols = static_cast<std::size_t>(code_.cols);
+    call.stride = op.row_stride;
+    call.col_stride = op.col_stride;
+    call.size = op.y < 0 ? 0 : code_.slots[static_cast<std::size_t>(op.y)].size;
+    if (op.kind == GroupCode::Kind::kReduceRows) {
+      call.rows_kernel = op.reduction->rows[op.dtype];
+    } else if (op.kind == GroupCode::Kind::kReduceColumns) {
+      call.rows_kernel = nullptr;
+    }
+    if (op.kind != GroupCode::Kind::kMap) call.n = static_cast<std::size_t>(code_.rows);
+    calls_.push_back(call);
+  }
+}
+
+void GroupStep::run() {
+  if (small_) {
+    for (std::size_t i = 0; i < calls_.size(); ++i) {
+      const Call& call = calls_[i];
+      switch (call.kind) {
+        case GroupCode::Kind::kMap:
+          call.map(call.y, call.a, call.b, call.c, call.n);
+          break;
+        case GroupCode::Kind::kReduceRows:
+          call.rows_kernel(call.y, call.a, call.n, call.cols);
+          break;
+        case GroupCode::Kind::kReduceColumns: {
+          const auto& op = code_.ops[i];
+          if (call.n <= kernels::kColumnGroup) {
+            op.reduction->columns[op.dtype](call.y, call.a, call.n, call.cols, call.cols);
+          } else {
+            op.reduction->all_columns[op.dtype](call.y, call.a, call.n, call.cols, call.cols);
+          }
+          break;
+        }
+        case GroupCode::Kind::kExpandRows:
+          kernels::expand_rows(call.y, call.a, call.n, call.cols, call.stride, call.size);
+          break;
+        case GroupCode::Kind::kExpandColumns:
+          kernels::expand_columns(call.y, call.a, call.n, call.cols, call.size);
+          break;
+        case GroupCode::Kind::kBlock: {
+          const std::int64_t shape[2] = {static_cast<std::int64_t>(call.n), static_cast<std::int64_t>(call.cols)};
+          const std::int64_t to[2] = {static_cast<std::int64_t>(call.cols), 1};
+          const std::int64_t from[2] = {call.stride, call.col_stride};
+          kernels::copy_strided(call.y, to, call.a, from, shape, 2, call.size);
+          break;
+        }
+      }
+    }
+    return;
+  }
+  if (pieces_ == 1) {
+    run_piece(0, 0);
+  } else {
+    base::parallel_for(
+        pieces_, [this](std::int64_t piece, int thread) { run_piece(piece, thread); }, threads_);
+  }
+  finish();
+}
+
+// Partial results wait in levels, as the digits of a binary counter; at a fold's offset stands the count, then the
+// levels.
+void GroupStep::fold_columns(std::size_t which, const std::byte* x, std::int64_t rows, std::int64_t cols,
+                             std::byte* scratch) {
+  const FoldPlan& fold = folds_[which];
+  const auto& op = code_.ops[fold.op];
+  auto* state =
+      reinterpret_cast<std::int64_t*>(scratch + fold.offset);  // [0] finished groups, [1] rows in the open one
+  const std::size_t pitch = aligned(static_cast<std::size_t>(fold.elements) * fold.size);
+  std::byte* open = scratch + fold.offset + 64;
+  const auto n = static_cast<std::size_t>(cols);
+  while (rows > 0) {
+    if (state[1] == 0 && rows >= kColumnGroup) {
+      op.reduction->columns[op.dtype](open, x, kernels::kColumnGroup, n, n);
+      x += kernels::kColumnGroup * n * fold.size;
+      rows -= kColumnGroup;
+      state[1] = kColumnGroup;
+    } else {
+      if (state[1] == 0) {
+        std::memcpy(open, x, n * fold.size);
+      } else {
+        op.reduction->merge[op.dtype](open, open, x, nullptr, n);
+      }
+      x += n * fold.size;
+      --rows;
+      ++state[1];
+    }
+    if (state[1] == kColumnGroup) {
+      std::int64_t level = 0;
+      for (; (state[0] >> level & 1) != 0; ++level) {
+        op.reduction->merge[op.dtype](open, open + pitch * static_cast<std::size_t>(level + 1), open, nullptr, n);
+      }
+      std::memcpy(open + pitch * static_cast<std::size_t>(level + 1), open, n * fold.size);
+      ++state[0];
+      state[1] = 0;
+    }
+  }
+}
+
+void GroupStep::fold_row_block(std::size_t which, const std::byte* x, std::int64_t cols, std::byte* scratch) {
+  const FoldPlan& fold = folds_[which];
+  const auto& op = code_.ops[fold.op];
+  auto* state = reinterpret_cast<std::int64_t*>(scratch + fold.offset);
+  const std::size_t pitch = aligned(static_cast<std::size_t>(fold.elements) * fold.size);
+  std::byte* open = scratch + fold.offset + 64;
+  op.reduction->lanes[op.dtype](open, x, static_cast<std::size_t>(cols));
+  std::int64_t level = 0;
+  for (; (state[0] >> level & 1) != 0; ++level) {
+    op.reduction->merge[op.dtype](open, open + pitch * static_cast<std::size_t>(level + 1), open, nullptr,
+                                  kernels::kLanes);
+  }
+  std::memcpy(open + pitch * static_cast<std::size_t>(level + 1), open, kernels::kLanes * fold.size);
+  ++state[0];
+}
+
+// What is left is merged from the smallest towards the largest; the result lands in `into`, and the counter starts
+// again.
+void GroupStep::merge_down(std::size_t which, std::byte* into, std::byte* scratch, std::int64_t elements) {
+  const FoldPlan& fold = folds_[which];
+  const auto& op = code_.ops[fold.op];
+  auto* state = reinterpret_cast<std::int64_t*>(scratch + fold.offset);
+  const std::size_t pitch = aligned(static_cast<std::size_t>(fold.elements) * fold.size);
+  std::byte* open = scratch + fold.offset + 64;
+  const auto n = static_cast<std::size_t>(elements);
+  bool any = state[1] != 0;
+  for (std::int64_t level = 0; state[0] >> level != 0; ++level) {
+    if ((state[0] >> level & 1) == 0) continue;
+    const std::byte* partial = open + pitch * static_cast<std::size_t>(level + 1);
+    if (any) {
+      op.reduction->merge[op.dtype](open, partial, open, nullptr, n);
+    } else {
+      std::memcpy(open, partial, n * fold.size);
+      any = true;
+    }
+  }
+  std::memcpy(into, open, n * fold.size);
+  state[0] = state[1] = 0;
+}
+
+void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch) {
+  const auto full = static_cast<std::size_t>(rows * cols);
+  std::size_t fold = 0;
+  for (std::size_t i = 0; i < code_.ops.size(); ++i) {
+    const auto& op = code_.ops[i];
+    const bool folded = fold < folds_.size() && folds_[fold].op == i;
+    if ((in_prologue_[i] != 0) == prologue) {
+      const auto pointer = [&](int slot) { return slot < 0 ? nullptr : at[slot]; };
+      switch (op.kind) {
+        case GroupCode::Kind::kMap:
+          op.map(at[op.y], pointer(op.a), pointer(op.b), pointer(op.c),
+                 op.level == Level::kRow ? static_cast<std::size_t>(rows) : full);
+          break;
+        case GroupCode::Kind::kReduceRows:
+          if (folded) {
+            fold_row_block(fold, at[op.a], cols, scratch);
+          } else {
+            op.reduction->rows[op.dtype](at[op.y], at[op.a], static_cast<std::size_t>(rows),
+                                         static_cast<std::size_t>(cols));
+          }
+          break;
+        case GroupCode::Kind::kReduceColumns:
+          fold_columns(fold, at[op.a], rows, cols, scratch);
+          break;
+        case GroupCode::Kind::kExpandRows:
+          kernels::expand_rows(at[op.y], at[op.a], static_cast<std::size_t>(rows), static_cast<std::size_t>(cols),
+                               op.row_stride, code_.slots[static_cast<std::size_t>(op.y)].size);
+          break;
+        case GroupCode::Kind::kExpandColumns:
+          kernels::expand_columns(at[op.y], at[op.a], static_cast<std::size_t>(rows), static_cast<std::size_t>(cols),
+                                  code_.slots[static_cast<std::size_t>(op.y)].size);
+          break;
+        case GroupCode::Kind::kBlock: {
+          const std::int64_t shape[2] = {rows, cols};
+          const std::int64_t to[2] = {cols, 1};
+          const std::int64_t from[2] = {op.row_stride, op.col_stride};
+          kernels::copy_strided(at[op.y], to, at[op.a], from, shape, 2,
+                                code_.slots[static_cast<std::size_t>(op.y)].size);
+          break;
+        }
+      }
+    }
+    if (folded) ++fold;
+  }
+}
+
+void GroupStep::run_piece(std::int64_t piece, int thread) {
+  std::byte* scratch = scratch_base_ + static_cast<std::size_t>(thread) * pitch_;
+  constexpr std::size_t kFewSlots = 64;
+  std::byte* few[kFewSlots];
+  std::vector<std::byte*> many;
+  std::byte** at = few;
+  if (base_.size() > kFewSlots) {
+    many.resize(base_.size());
+    at = many.data();
+  }
+  for (std::size_t s = 0; s < base_.size(); ++s) at[s] = base_[s] != nullptr ? base_[s] : scratch + slot_offset_[s];
+  for (const FoldPlan& fold : folds_) std::memset(scratch + fold.offset, 0, 16);
+  const std::int64_t row_piece = piece / col_pieces_, col_piece = piece % col_pieces_;
+  const std::int64_t row_end = std::min(code_.rows, (row_piece + 1) * piece_rows_);
+  const std::int64_t col_end = std::min(code_.cols, (col_piece + 1) * piece_cols_);
+  const auto move = [&](std::int64_t r, std::int64_t c) {
+    for (std::size_t s : moving_) {
+      const auto& slot = code_.slots[s];
+      at[s] = base_[s] + (r * slot.row_stride + c * slot.col_stride) * static_cast<std::int64_t>(slot.size);
+    }
+  };
+  const auto partial = [&](std::size_t f, std::int64_t index, std::int64_t whole) {
+    return partials_->data() + partial_offset_[f] +
+           static_cast<std::size_t>(index) * aligned(static_cast<std::size_t>(whole) * folds_[f].size);
+  };
+  if (streaming_) {  // one row after the other, so that each is folded from its beginning
+    for (std::int64_t r = row_piece * piece_rows_; r < row_end; ++r) {
+      for (std::int64_t c = col_piece * piece_cols_; c < col_end; c += tile_cols_) {
+        move(r, c);
+        const std::int64_t cols = std::min(tile_cols_, col_end - c);
+        run_ops(at, 1, cols, true, scratch);
+        run_ops(at, 1, cols, false, scratch);
+      }
+      for (std::size_t f = 0; f < folds_.size(); ++f) {
+        const auto& op = code_.ops[folds_[f].op];
+        std::byte lanes[kernels::kLanes * 8];
+        merge_down(f, lanes, scratch, kLanes);
+        if (pieces_ == 1 || col_pieces_ == 1) {
+          op.reduction->finish[op.dtype](
+              base_[static_cast<std::size_t>(op.y)] + r * static_cast<std::int64_t>(folds_[f].size), lanes);
+        } else {
+          std::memcpy(
+              partial(f, col_piece, kLanes * code_.rows) + static_cast<std::size_t>(r * kLanes) * folds_[f].size, lanes,
+              kernels::kLanes * folds_[f].size);
+        }
+      }
+    }
+    return;
+  }
+  for (std::int64_t c = col_piece * piece_cols_; c < col_end; c += tile_cols_) {
+    const std::int64_t cols = std::min(tile_cols_, col_end - c);
+    const std::int64_t first = row_piece * piece_rows_;
+    move(first, c);
+    run_ops(at, std::min(tile_rows_, row_end - first), cols, true, scratch);
+    for (std::int64_t r = first; r < row_end; r += tile_rows_) {
+      move(r, c);
+      run_ops(at, std::min(tile_rows_, row_end - r), cols, false, scratch);
+    }
+    for (std::size_t f = 0; f < folds_.size(); ++f) {
+      const std::size_t at_column = static_cast<std::size_t>(c) * folds_[f].size;
+      std::byte* y = pieces_ == 1 || pieces_ == col_pieces_ ? base_[static_cast<std::size_t>(code_.ops[folds_[f].op].y)]
+                                                            : partial(f, row_piece, code_.cols);
+      merge_down(f, y + at_column, scratch, cols);
+    }
+  }
+}
+
+// Partials of pieces are merged as those of groups are, on one thread, in place.
+void GroupStep::finish() {
+  if (pieces_ == 1 || folds_.empty()) return;
+  const std::int64_t count = streaming_ ? col_pieces_ : pieces_ / col_pieces_;
+  if (count == 1) return;
+  for (std::size_t f = 0; f < folds_.size(); ++f) {
+    const auto& op = code_.ops[folds_[f].op];
+    const std::int64_t whole = streaming_ ? kLanes * code_.rows : code_.cols;
+    const std::size_t pitch = aligned(static_cast<std::size_t>(whole) * folds_[f].size);
+    std::byte* first = partials_->data() + partial_offset_[f];
+    const auto merge = [&](std::int64_t into, std::int64_t from) {
+      op.reduction->merge[op.dtype](
+          first + static_cast<std::size_t>(into) * pitch, first + static_cast<std::size_t>(into) * pitch,
+          first + static_cast<std::size_t>(from) * pitch, nullptr, static_cast<std::size_t>(whole));
+    };
+    for (std::int64_t step = 1; step < count; step *= 2) {
+      for (std::int64_t i = 0; i + step < count; i += 2 * step) merge(i, i + step);
+    }
+    std::byte* y = base_[static_cast<std::size_t>(op.y)];
+    if (streaming_) {
+      for (std::int64_t r = 0; r < code_.rows; ++r) {
+        op.reduction->finish[op.dtype](y + r * static_cast<std::int64_t>(folds_[f].size),
+                                       first + static_cast<std::size_t>(r * kLanes) * folds_[f].size);
+      }
+    } else {
+      std::memcpy(y, first, static_cast<std::size_t>(whole) * folds_[f].size);
+    }
+  }
+}
+
+GroupBatchStep::GroupBatchStep(std::vector<std::unique_ptr<GroupStep>> groups) : groups_(std::move(groups)) {
+  std::int64_t first = 0;
+  for (const auto& group : groups_) {
+    first_piece_.push_back(first);
+    first += group->pieces();
+  }
+  first_piece_.push_back(first);
+}
+
+std::size_t GroupBatchStep::scratch() const {
+  std::size_t most = 0;
+  for (const auto& group : groups_) most = std::max(most, group->scratch());
+  return most;
+}
+
+void GroupBatchStep::bind(std::byte* const* bases) {
+  for (const auto& group : groups_) {
+    group->set_threads(threads_, pitch_);
+    group->bind(bases);
+  }
+}
+
+void GroupBatchStep::run() {
+  bool all_small = true;
+  for (const auto& group : groups_) all_small = all_small && group->is_small();
+  if (all_small) {
+    for (const auto& group : groups_) group->run();
+    return;
+  }
+  base::parallel_for(
+      first_piece_.back(),
+      [this](std::int64_t piece, int thread) {
+        const auto at = std::upper_bound(first_piece_.begin(), first_piece_.end(), piece) - first_piece_.begin() - 1;
+        groups_[static_cast<std::size_t>(at)]->run_piece(piece - first_piece_[static_cast<std::size_t>(at)], thread);
+      },
+      threads_);
+  for (const auto& group : groups_) group->finish();
+}
+
+}  // namespace pellucid::graph

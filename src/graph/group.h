@@ -1,0 +1,114 @@
+// Elementwise groups: a small program over tiles that stay in the first-level cache, with reductions along rows and
+// down columns of one two-dimensional space.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "graph/step.h"
+#include "kernels/kernels.h"
+
+namespace pellucid::graph {
+
+/// Elements of a tile, the same for every type; the longest row that a group keeps whole.
+inline constexpr std::int64_t kTile = 1024;
+inline constexpr std::int64_t kLongestRow = 16384;
+
+/// How large a value of the group is: the whole space, one for each row, one for each column.
+enum class Level { kFull, kRow, kColumn };
+
+/// The program of a group, before memory is placed. Values are numbered slots.
+struct GroupCode {
+  struct Slot {
+    std::size_t size = 4;  // bytes of an element
+    Level level = Level::kFull;
+    // Where the slot lies: in memory at `memory` (moving with the tile by these strides in elements), or in scratch.
+    bool in_memory = false;
+    Ref memory;
+    std::int64_t row_stride = 0, col_stride = 0;
+    StoragePtr filled;  // a tile of one constant
+  };
+  enum class Kind { kMap, kReduceRows, kReduceColumns, kExpandRows, kExpandColumns, kBlock };
+  struct Op {
+    Kind kind;
+    kernels::Map map = nullptr;
+    const kernels::Reduction* reduction = nullptr;
+    DType dtype = DType::kFloat32;  // of a reduction's operand
+    int y = -1, a = -1, b = -1, c = -1;
+    Level level = Level::kFull;                   // of the result of a map
+    std::int64_t row_stride = 0, col_stride = 0;  // of kExpandRows' and kBlock's operand
+  };
+  std::int64_t rows = 1, cols = 1;
+  std::vector<Slot> slots;
+  std::vector<Op> ops;
+};
+
+class GroupStep final : public Step {
+ public:
+  explicit GroupStep(GroupCode code);
+  void bind(std::byte* const* bases) override;
+  void run() override;
+  std::size_t scratch() const override { return scratch_; }
+
+  // For a batch of groups that run in one parallel loop.
+  std::int64_t pieces() const { return pieces_; }
+  void run_piece(std::int64_t piece, int thread);
+  void finish();
+  bool is_small() const { return small_; }
+
+ private:
+  struct Fold;  // the state of one reduction while a piece runs
+  void plan_tiles();
+  void plan_scratch();
+  void run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch);
+  void fold_columns(std::size_t which, const std::byte* x, std::int64_t rows, std::int64_t cols, std::byte* scratch);
+  void fold_row_block(std::size_t which, const std::byte* x, std::int64_t cols, std::byte* scratch);
+  void merge_down(std::size_t which, std::byte* into, std::byte* scratch, std::int64_t elements);
+
+  GroupCode code_;
+  std::int64_t tile_rows_ = 1, tile_cols_ = 1;
+  std::int64_t piece_rows_ = 1, piece_cols_ = 1, pieces_ = 1, col_pieces_ = 1;
+  bool small_ = false;      // one tile: the calls are made in a row at addresses fixed by bind
+  bool streaming_ = false;  // rows longer than a tile are reduced block by block
+  std::size_t scratch_ = 0;
+  std::vector<std::size_t> slot_offset_;
+  std::vector<char> in_prologue_;    // ops that depend on the columns alone
+  std::vector<std::size_t> moving_;  // slots in memory
+  struct FoldPlan {
+    std::size_t op;
+    std::size_t offset;     // in scratch: levels of partial results, then one working row
+    std::int64_t elements;  // of one partial
+    std::size_t size;
+  };
+  std::vector<FoldPlan> folds_;
+  std::vector<std::size_t> partial_offset_;  // of each fold in `partials_`
+  StoragePtr partials_;                      // one partial for each piece
+  std::vector<std::byte*> base_;             // of each slot, after bind
+  std::byte* scratch_base_ = nullptr;
+  struct Call {
+    GroupCode::Kind kind;
+    kernels::Map map;
+    kernels::ReduceRows rows_kernel;
+    std::byte *y, *a, *b, *c;
+    std::size_t n, cols;
+    std::int64_t stride, col_stride;
+    std::size_t size;
+  };
+  std::vector<Call> calls_;
+};
+
+/// Independent groups in one parallel loop.
+class GroupBatchStep final : public Step {
+ public:
+  explicit GroupBatchStep(std::vector<std::unique_ptr<GroupStep>> groups);
+  void bind(std::byte* const* bases) override;
+  void run() override;
+  std::size_t scratch() const override;
+
+ private:
+  std::vector<std::unique_ptr<GroupStep>> groups_;
+  std::vector<std::int64_t> first_piece_;
+};
+
+}  // namespace pellucid::graph

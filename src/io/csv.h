@@ -1,0 +1,67 @@
+// The pieces of CSV reading: splitting text into fields, and finding out the separator.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pellucid::io {
+
+/// Throws Error where `separator` could also be a part of a field's syntax.
+void check_separator(char separator, std::string_view what);
+
+/// The separator among , ; tab | that splits the first lines evenly; ',' where none does.
+char detect_separator(std::string_view text);
+
+/// Throws Error where `bytes` are no UTF-8 text at all: UTF-16, UTF-32, an archive, NUL bytes.
+void check_is_text(std::string_view bytes, const std::string& source);
+
+/// A field as it stands in the text.
+struct Field {
+  std::string_view content;  // without the quotes around it
+  bool doubled = false;      // holds doubled quotes, each of which stands for one
+};
+
+/// Walks through the fields of CSV text.
+class FieldScanner {
+ public:
+  FieldScanner(std::string_view text, char separator, const std::string& source);
+
+  bool at_end() const { return p_ == end_; }
+  /// Where the next field begins. A caller that reads a field by itself tells so by advance(), to a separator, line end
+  /// or the end of the text.
+  const char* position() const { return p_; }
+  const char* end() const { return end_; }
+  void advance(const char* p) { p_ = p; }
+  bool delimits(char c) const { return delimits_[static_cast<unsigned char>(c)]; }
+
+  /// The field at the position, and the position after it. Throws Error for a quote that does not close, or with more
+  /// text behind it.
+  Field next();
+  /// Steps over a separator; false, and no step, at a line end or the end of the text.
+  bool skip_separator() {
+    if (p_ == end_ || *p_ != separator_) return false;
+    ++p_;
+    return true;
+  }
+  /// Steps over a line end, if one is here.
+  void skip_line_end();
+  /// True at an empty line.
+  bool at_line_end() const { return p_ != end_ && (*p_ == '\n' || *p_ == '\r'); }
+
+  /// The line, from 1, of the position.
+  std::int64_t line() const { return line_; }
+
+ private:
+  Field quoted(const char* open);
+
+  const char* p_;
+  const char* end_;
+  char separator_;
+  std::int64_t line_ = 1;
+  std::array<bool, 256> delimits_{};
+  const std::string* source_;
+};
+
+}  // namespace pellucid::io

@@ -1,0 +1,23 @@
+// The safetensors format: 8 bytes of header length, a JSON header, the arrays' bytes.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "io/raw.h"
+
+namespace pellucid::io {
+
+struct RawTensors {
+  std::map<std::string, RawArray> tensors;  // these may point into the file's bytes
+  std::map<std::string, std::string> metadata;
+};
+
+/// Checks and decodes the content of a file; `path` is for messages.
+RawTensors parse_safetensors(std::string_view bytes, const std::string& path);
+
+/// The longest header that is read, as in the reference implementation.
+inline constexpr std::size_t kMostHeader = 100'000'000;
+
+}  // namespace pellucid::io

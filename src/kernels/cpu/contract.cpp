@@ -1,0 +1,61 @@
+// The contraction: which kernel a shape gets, for each instruction set.
+#include "kernels/kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/contract.cpp"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "kernels/cpu/contract_run-inl.h"
+#include "kernels/cpu/contract_tiny-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace contract {
+
+void nothing(const Contract&, void*, const void*, const void*, const void*, void*, const ContractDone&) {}
+
+template <class T, class S, class O>
+void prepare(Contract& contract) {
+  const ContractShape& shape = contract.shape();
+  if (const ContractAccess::Run tiny = tiny_kernel<T, S, O>(shape); tiny != nullptr) {
+    ContractAccess::set(contract, tiny, 0, {});
+    return;
+  }
+  std::size_t workspace = 0;
+  const ContractPlan plan = plan_contract(shape, widths_of<T>(), workspace);
+  const bool empty = plan.batch == 0 || shape.m == 0 || shape.n == 0;
+  ContractAccess::set(contract, empty ? &nothing : &run<T, S, O>, empty ? 0 : workspace, plan);
+}
+
+void prepare_contract(Contract& contract) {
+  switch (contract.shape().dtype) {
+    case DType::kFloat32: return prepare<float, float, float>(contract);
+    case DType::kFloat64: return prepare<double, double, double>(contract);
+    case DType::kInt32: return prepare<std::int32_t, std::int32_t, std::int32_t>(contract);
+    case DType::kInt64: return prepare<std::int64_t, std::int64_t, std::int64_t>(contract);
+    case DType::kBFloat16:
+      if (contract.shape().out == DType::kBFloat16) return prepare<float, BFloat16, BFloat16>(contract);
+      return prepare<float, BFloat16, float>(contract);
+    default: HWY_DASSERT(false && "a contraction of bool or uint8");
+  }
+}
+
+}  // namespace contract
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace pellucid::kernels {
+
+Contract::Contract(const ContractShape& shape) : shape_(shape) {
+#if defined(__x86_64__)
+  isa() == Isa::kAvx512 ? N_AVX3::contract::prepare_contract(*this) : N_AVX2::contract::prepare_contract(*this);
+#else
+  HWY_STATIC_DISPATCH(contract::prepare_contract)(*this);
+#endif
+}
+
+}  // namespace pellucid::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,65 @@
+// What the files of the contraction share: the plan that a Contract carries, and how it is cut.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernels.h"
+
+namespace pellucid::kernels {
+
+/// How a contraction is done. Of the operands, the one that tiles read in vectors is v, and the one whose elements are
+/// repeated is s; rows are the outputs along s, columns those along v. Normally s is a, but where `swap` is set, s is b
+/// and the sums come out transposed. No number here changes a bit of the result.
+struct ContractPlan {
+  // A piece is `rows` x `columns` outputs of one batch element, or `group` whole batch elements. It depends on the
+  // shape alone, and so do the rectangles of ContractDone.
+  std::int64_t rows = 0, columns = 0, group = 1;
+  std::int64_t row_pieces = 1, column_pieces = 1, batch = 1;
+  std::int64_t depth = 0;         // of packed blocks: steps of p between which tiles keep their sums in memory
+  std::int64_t chunk_pieces = 1;  // above 1: the chunks of k are cut too, and added in order at the end
+  std::int64_t chunks = 1;        // of one such piece
+  std::int64_t threads = 1;       // for which there is scratch memory
+  std::int64_t slot_bytes = 0;    // scratch memory of one thread
+  // Flags.
+  bool swap = false, pack_s = false, pack_v = false;
+  bool indirect = false;  // sums go through scratch memory: they are transposed or rounded on their way to c
+  bool by_group = false;  // ContractDone is called for each group of columns, not for a whole piece
+};
+
+/// Columns that are packed together: 4 vectors of 64 bytes, so that packing reads whole lines and few pages.
+inline constexpr std::int64_t kContractGroup = 64;
+
+/// Lanes of a vector and rows of the highest tile, as the kernel of the chosen instruction set has them.
+struct ContractWidths {
+  std::int64_t lanes = 0, tile_rows = 0, tile_rows1 = 0;
+};
+
+struct ContractAccess {
+  using Run = Contract::Run;
+  static ContractPlan plan(const Contract& c) { return std::bit_cast<ContractPlan>(c.plan_); }
+  static void set(Contract& c, Run run, std::size_t workspace, const ContractPlan& plan) {
+    c.run_ = run;
+    c.workspace_ = workspace;
+    c.plan_ = std::bit_cast<decltype(c.plan_)>(plan);
+  }
+};
+static_assert(sizeof(ContractPlan) == sizeof(std::array<std::int64_t, 12>));
+
+/// Scratch memory of one thread, in elements of the type that sums have.
+struct ContractSlot {
+  std::int64_t s = 0, v = 0, sums = 0, partial = 0;  // where each begins
+  std::int64_t sums_row = 0;                         // from one row of `sums` and `partial` to the next
+  std::int64_t size = 0;
+};
+ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan, const ContractWidths& widths);
+
+/// The type that sums have.
+constexpr DType contract_sums(DType dtype) { return dtype == DType::kBFloat16 ? DType::kFloat32 : dtype; }
+
+/// Cuts the contraction, and says how much scratch memory it needs.
+ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace);
+
+}  // namespace pellucid::kernels

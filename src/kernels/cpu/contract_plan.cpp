@@ -1,0 +1,189 @@
+// How a contraction is cut into pieces, what is packed and which operand is read in vectors: by a model of the cost, from
+// the shape alone.
+#include <algorithm>
+
+#include "base/thread_pool.h"
+#include "kernels/cpu/contract.h"
+
+namespace pellucid::kernels {
+namespace {
+
+using Size = std::int64_t;
+
+constexpr Size round_up(Size x, Size to) { return (x + to - 1) / to * to; }
+constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
+
+// Cycles of one element (measured on Zen 3, float32), in which 16 multiply-adds are done.
+constexpr double kCopyCost = 0.12;       // packed from contiguous memory
+constexpr double kTransposeCost = 0.25;  // packed across, or finished across
+constexpr double kStrayCost = 1.0;       // packed one by one
+
+// What one thread's caches are taken to hold, in bytes, on every machine.
+constexpr Size kL1 = 32 << 10;
+constexpr Size kL2Block = 256 << 10;  // half of L2: the rows that all columns of a piece pass over
+
+constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
+constexpr Size kMostPieceRows = 256, kMostPieceColumns = 512;
+constexpr Size kMostDepth = 384;
+
+/// One way to look at the contraction: which operand is v.
+struct View {
+  bool swap = false;
+  Size rows = 0, columns = 0, k = 0;
+  Size s_row = 0, s_k = 0, v_column = 0, v_k = 0;
+  Size element = 4;  // bytes that a sum has
+  bool convert = false;
+  bool indirect = false;
+
+  bool v_contiguous() const { return v_column == 1 || columns == 1; }
+  double v_pack_cost() const { return v_contiguous() ? kCopyCost : v_k == 1 ? kTransposeCost : kStrayCost; }
+  double s_pack_cost() const { return s_row == 1 ? 2 * kCopyCost : s_k == 1 ? kTransposeCost : kStrayCost; }
+};
+
+View view_of(const ContractShape& shape, bool swap) {
+  View v{.swap = swap, .rows = shape.m, .columns = shape.n, .k = shape.k, .s_row = shape.a_m, .s_k = shape.a_k,
+         .v_column = shape.b_n, .v_k = shape.b_k};
+  if (swap) {
+    std::swap(v.rows, v.columns);
+    std::swap(v.s_row, v.v_column);
+    std::swap(v.s_k, v.v_k);
+  }
+  v.element = static_cast<Size>(size_of(contract_sums(shape.dtype)));
+  v.convert = shape.dtype == DType::kBFloat16;
+  const bool direct_column = shape.n == 1 && shape.c_m == 1 && !shape.bias;
+  v.indirect = shape.out != contract_sums(shape.dtype) || (swap && !direct_column);
+  return v;
+}
+
+/// Cycles of the whole contraction on one thread, for vectors of 64 bytes.
+double cost(const View& v) {
+  const Size lanes = 64 / v.element;
+  const Size padded = v.columns <= lanes / 2 ? lanes / 2 : round_up(v.columns, lanes);
+  const double k = static_cast<double>(v.k), columns = static_cast<double>(v.columns), rows = static_cast<double>(v.rows);
+  double cycles = rows * k * static_cast<double>(padded) / static_cast<double>(lanes);
+  if (!v.v_contiguous() || v.rows >= 16) cycles += v.v_pack_cost() * k * columns;
+  if (v.swap && v.indirect) cycles += 2 * kTransposeCost * rows * columns;
+  return cycles;
+}
+
+/// True where lines `stride` elements apart fall into few sets of a cache, or each into a page of its own.
+bool collides(Size stride, Size element) {
+  const Size bytes = std::abs(stride) * element;
+  return bytes >= 2048 && (bytes % 1024 == 0 || bytes >= 8192);
+}
+
+void choose_packing(const View& v, ContractPlan& plan) {
+  const Size span = std::min<Size>(v.k, kContractChunk) * std::abs(v.v_k) * v.element;
+  plan.pack_v = v.convert || !v.v_contiguous() || (plan.rows >= 16 && span > kL1);
+  plan.pack_s = v.convert || (plan.rows >= 4 && plan.columns >= 64 &&
+                              (v.s_k == 1 ? v.k >= 32 && collides(v.s_row, v.element) : collides(v.s_k, v.element)));
+}
+
+/// Cuts rows and columns so that there are about `wanted` pieces, with the least work in packing and in the largest.
+void cut(const View& v, Size wanted, bool small, ContractPlan& plan) {
+  if (small) {
+    plan.rows = v.rows;
+    plan.columns = v.columns;
+    return;
+  }
+  const auto work = [&](Size rows, Size columns) {
+    const double k = static_cast<double>(v.k), r = static_cast<double>(rows), c = static_cast<double>(columns);
+    const double v_pack = rows >= 16 || !v.v_contiguous() ? v.v_pack_cost() : 0;
+    return k * (r * c / static_cast<double>(64 / v.element) + c * v_pack + r * v.s_pack_cost() / 4);
+  };
+  double best = -1;
+  for (Size column_cuts = 1; column_cuts <= std::max<Size>(1, v.columns / 32); ++column_cuts) {
+    const Size columns = std::min(round_up(divide_up(v.columns, column_cuts), v.columns > 64 ? 32 : 8), kMostPieceColumns);
+    const Size column_pieces = divide_up(v.columns, columns);
+    const Size row_cuts = std::min(divide_up(wanted, column_pieces), std::max<Size>(1, v.rows / 12));
+    const Size rows = std::min(round_up(divide_up(v.rows, row_cuts), row_cuts > 1 ? 12 : 1), kMostPieceRows);
+    const Size row_pieces = divide_up(v.rows, rows);
+    const Size pieces = row_pieces * column_pieces;
+    // An odd number of pieces leaves one of two threads waiting.
+    const double count = static_cast<double>(pieces == 1 || wanted == 1 ? pieces : round_up(pieces, 2));
+    const double total = count * work(std::min(rows, v.rows), std::min(columns, v.columns));
+    const bool enough = pieces >= wanted || best < 0;
+    if (enough && (best < 0 || total < best)) {
+      best = total;
+      plan.rows = rows;
+      plan.columns = columns;
+    }
+    if (column_cuts >= 64) break;
+  }
+  plan.row_pieces = divide_up(v.rows, plan.rows);
+  plan.column_pieces = divide_up(v.columns, plan.columns);
+}
+
+}  // namespace
+
+ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan, const ContractWidths& widths) {
+  const Size align = 64 / static_cast<Size>(size_of(contract_sums(shape.dtype)));
+  const Size room = widths.lanes;
+  ContractSlot slot;
+  slot.sums_row = round_up(plan.columns, align);
+  Size at = 0;
+  const auto take = [&](bool needed, Size elements) {
+    const Size begin = at;
+    if (needed) at += round_up(elements + room, align);
+    return begin;
+  };
+  const Size most_rows = std::max(round_up(widths.tile_rows, widths.lanes), round_up(widths.tile_rows1, widths.lanes));
+  const Size tiles = divide_up(plan.rows, std::min(widths.tile_rows, widths.tile_rows1));
+  slot.s = take(plan.pack_s, tiles * most_rows * plan.depth);
+  slot.v = take(plan.pack_v, round_up(std::min(kContractGroup, plan.columns), align) * plan.depth);
+  slot.sums = take(plan.indirect && plan.chunk_pieces == 1, plan.rows * slot.sums_row);
+  slot.partial = take(shape.k > kContractChunk && plan.depth < kContractChunk, plan.rows * slot.sums_row);
+  slot.size = at;
+  return slot;
+}
+
+ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace) {
+  ContractPlan plan;
+  for (const Size size : shape.batch) plan.batch *= size;
+  const View straight = view_of(shape, false), swapped = view_of(shape, true);
+  const View v = cost(swapped) < cost(straight) ? swapped : straight;
+  plan.swap = v.swap;
+  plan.indirect = v.indirect;
+
+  const double one = static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(std::max<Size>(shape.k, 1));
+  const double whole = one * static_cast<double>(plan.batch);
+  // Up to 8 pieces while they are small, then more.
+  const double least = static_cast<double>(kLeastPiece);
+  const Size wanted = static_cast<Size>(std::clamp(whole / least, 1.0, std::clamp(whole / (8 * least), 8.0, 64.0)));
+  cut(v, std::max<Size>(1, wanted / plan.batch), one < least, plan);
+  if (one < least) plan.group = std::clamp<Size>(plan.batch / wanted, 1, static_cast<Size>(std::max(1.0, least / one)));
+
+  // Where the outputs give too few pieces, the chunks of k give more.
+  const Size chunks = divide_up(shape.k, kContractChunk);
+  const Size pieces = plan.row_pieces * plan.column_pieces * divide_up(plan.batch, plan.group);
+  if (chunks > 1 && pieces < wanted && pieces < 8) {
+    plan.group = 1;
+    const double block = static_cast<double>(plan.rows) * static_cast<double>(plan.columns) * kContractChunk;
+    plan.chunks = std::clamp<Size>(static_cast<Size>(least / block), 1, chunks);
+    plan.chunk_pieces = divide_up(chunks, plan.chunks);
+  }
+
+  choose_packing(v, plan);
+  const Size longest = std::min<Size>(std::max<Size>(shape.k, 1), kContractChunk);
+  const Size bytes = longest * std::max(plan.rows, kContractGroup) * v.element;
+  Size cuts = divide_up(bytes, kL2Block);
+  if (plan.pack_s || plan.pack_v) cuts = std::max(cuts, divide_up(longest, kMostDepth));
+  plan.depth = cuts == 1 ? longest : round_up(divide_up(longest, cuts), 4);
+  if (shape.k > kContractChunk && cuts > 1) plan.depth = round_up(divide_up(kContractChunk, cuts), 4);
+  plan.by_group = !plan.swap && !plan.indirect && plan.chunk_pieces == 1 &&
+                  plan.rows * plan.columns * v.element > kL2Block;
+
+  const Size parts = plan.row_pieces * plan.column_pieces * divide_up(plan.batch, plan.group) * plan.chunk_pieces;
+  plan.threads = std::min<Size>(base::threads(), parts);
+  const ContractSlot slot = contract_slot(shape, plan, widths);
+  plan.slot_bytes = round_up(slot.size * v.element, 128);
+  Size total = plan.slot_bytes * plan.threads;
+  if (plan.chunk_pieces > 1) {
+    const Size chunk_sums = v.rows * round_up(v.columns, 64 / v.element);
+    total += (chunk_sums * chunks * plan.batch + widths.lanes) * v.element;
+  }
+  workspace = static_cast<std::size_t>(round_up(total, 64));
+  return plan;
+}
+
+}  // namespace pellucid::kernels

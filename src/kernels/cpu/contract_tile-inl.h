@@ -1,0 +1,297 @@
+// The register tile of the contraction: R rows x NV vectors of outputs, one accumulator each, p ascending.
+// Included once for each instruction set (Highway's toggle).
+#if defined(PELLUCID_KERNELS_CPU_CONTRACT_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PELLUCID_KERNELS_CPU_CONTRACT_TILE_INL_H_
+#undef PELLUCID_KERNELS_CPU_CONTRACT_TILE_INL_H_
+#else
+#define PELLUCID_KERNELS_CPU_CONTRACT_TILE_INL_H_
+#endif
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "hwy/cache_control.h"
+#include "hwy/highway.h"
+#include "kernels/cpu/contract.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace contract {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Size = std::int64_t;
+
+template <class T>
+inline constexpr Size kLanesOf = static_cast<Size>(hn::MaxLanes(hn::ScalableTag<T>()));
+
+// ---- One vector -----------------------------------------------------------------------------------------------------
+
+/// x * y + z: one rounding for floats, wrapping for integers.
+template <class V>
+HWY_INLINE V multiply_add(V x, V y, V z) {
+  if constexpr (hwy::IsFloat<hn::TFromV<V>>()) {
+    return hn::MulAdd(x, y, z);
+  } else {
+    return hn::Add(hn::Mul(x, y), z);
+  }
+}
+
+/// max(x, 0) with the bits of the elementwise relu: NaN stays NaN, -0 gives 0.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V relu(D d, V x) {
+  if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
+    return hn::IfThenZeroElse(hn::Le(x, hn::Zero(d)), x);
+  } else {
+    return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), x);
+  }
+}
+
+/// Stores the first `n` lanes, 0 < n <= Lanes(d). AVX2's masked stores are microcoded on AMD (18 to 42 operations), so
+/// there the vector is stored in halves, quarters and so on.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void store_first(V v, D d, hn::TFromD<D>* HWY_RESTRICT to, Size n) {
+  constexpr Size lanes = static_cast<Size>(hn::MaxLanes(D()));
+  if constexpr (lanes == 1) {
+    hn::StoreU(v, d, to);
+  } else {
+    if (n == lanes) {
+      hn::StoreU(v, d, to);
+      return;
+    }
+#if HWY_TARGET <= HWY_AVX3
+    hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(n)), d, to);
+#else
+    const hn::Half<D> half;
+    if (n >= lanes / 2) {
+      hn::StoreU(hn::LowerHalf(half, v), half, to);
+      n -= lanes / 2;
+      if (n == 0) return;
+      if constexpr (lanes > 2) {
+        store_first(hn::UpperHalf(half, v), half, to + lanes / 2, n);
+      }
+    } else {
+      store_first(hn::LowerHalf(half, v), half, to, n);
+    }
+#endif
+  }
+}
+
+// ---- The tile -------------------------------------------------------------------------------------------------------
+
+/// A column of `count` tiles below each other, each R rows high and NV vectors wide.
+template <class T>
+struct TileColumn {
+  const T* s = nullptr;  // the operand that is repeated along a row of outputs: s[i * s_row + p * s_k]
+  Size s_row = 0, s_k = 0;
+  Size s_tile = 0;       // from one tile to the next
+  const T* v = nullptr;  // the operand that is read in vectors: v[p * v_k + j]
+  Size v_k = 0;
+  Size k = 0;
+  T* c = nullptr;  // c[i * c_row + j]
+  Size c_row = 0;
+  Size count = 0;
+  Size last = 0;               // lanes of the last vector that exist
+  const T* from = nullptr;     // where not null: accumulators start from these (laid out with from_row), not from 0
+  Size from_row = 0;
+  bool add = false;            // c + accumulator, the sum of the chunks before
+  bool relu = false;
+  const T* bias = nullptr;     // the first column's
+};
+
+/// One step of p. Rows are addressed in threes from one pointer (base, base + row, base + 2 row), which x86 addresses
+/// without arithmetic, whatever the layout of the operand.
+template <class T, int R, int NV, bool kMasked, class V, class M>
+HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Size s_row, Size s_row2, const T* v, M mask) {
+  const hn::ScalableTag<T> d;
+  V right[NV];
+  HWY_UNROLL(8)
+  for (int j = 0; j < NV; ++j) {
+    if constexpr (kMasked) {
+      right[j] = j + 1 < NV ? hn::LoadU(d, v + j * kLanesOf<T>) : hn::MaskedLoad(mask, d, v + j * kLanesOf<T>);
+    } else {
+      right[j] = hn::LoadU(d, v + j * kLanesOf<T>);
+    }
+  }
+  (void)mask;
+  HWY_UNROLL(12)
+  for (int i = 0; i < R; ++i) {
+    const V left = hn::Set(d, s[i / 3][i % 3 == 0 ? 0 : i % 3 == 1 ? s_row : s_row2]);
+    HWY_UNROLL(8)
+    for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(left, right[j], acc[i][j]);
+  }
+}
+
+template <class T, int R, int NV, bool kMasked>
+void run_tiles(const TileColumn<T>& t) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr Size lanes = kLanesOf<T>;
+  constexpr int kBases = (R + 2) / 3;
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(t.last));
+  const Size s_row = t.s_row, s_row2 = 2 * t.s_row, s_k = t.s_k, v_k = t.v_k, c_row = t.c_row;
+  const T* s_tile = t.s;
+  T* c = t.c;
+  const T* from = t.from;
+  for (Size tile = 0; tile < t.count; ++tile) {
+    V acc[R][NV];
+    if (from == nullptr) {
+      HWY_UNROLL(12)
+      for (int i = 0; i < R; ++i) {
+        HWY_UNROLL(8)
+        for (int j = 0; j < NV; ++j) acc[i][j] = hn::Zero(d);
+      }
+    } else {
+      HWY_UNROLL(12)
+      for (int i = 0; i < R; ++i) {
+        const T* row = from + i * t.from_row;
+        HWY_UNROLL(8)
+        for (int j = 0; j < NV; ++j) {
+          acc[i][j] = kMasked && j + 1 == NV ? hn::MaskedLoad(mask, d, row + j * lanes) : hn::LoadU(d, row + j * lanes);
+        }
+      }
+      from += R * t.from_row;
+    }
+    // The outputs are written once, 60 to 1000 steps later, most often into lines that are not in L1.
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) hwy::Prefetch(c + i * c_row);
+
+    const T* s[kBases];
+    HWY_UNROLL(4)
+    for (int i = 0; i < kBases; ++i) s[i] = s_tile + 3 * i * s_row;
+    const T* v = t.v;
+    const auto step = [&]() HWY_ATTR {
+      tile_step<T, R, NV, kMasked>(acc, s, s_row, s_row2, v, mask);
+      HWY_UNROLL(4)
+      for (int i = 0; i < kBases; ++i) s[i] += s_k;
+      v += v_k;
+    };
+    for (Size pairs = t.k / 2; pairs > 0; --pairs) {
+      step();
+      step();
+    }
+    if (t.k % 2 != 0) step();
+
+    const bool plain = !t.add && t.bias == nullptr && !t.relu;
+    if (HWY_UNLIKELY(!plain)) {
+      HWY_UNROLL(8)
+      for (int j = 0; j < NV; ++j) {
+        const bool edge = kMasked && j + 1 == NV;
+        if (t.add) {
+          HWY_UNROLL(12)
+          for (int i = 0; i < R; ++i) {
+            const T* at = c + i * c_row + j * lanes;
+            acc[i][j] = hn::Add(edge ? hn::MaskedLoad(mask, d, at) : hn::LoadU(d, at), acc[i][j]);
+          }
+        }
+        if (t.bias != nullptr) {
+          const T* at = t.bias + j * lanes;
+          const V bias = edge ? hn::MaskedLoad(mask, d, at) : hn::LoadU(d, at);
+          HWY_UNROLL(12)
+          for (int i = 0; i < R; ++i) acc[i][j] = hn::Add(acc[i][j], bias);
+        }
+        if (t.relu) {
+          HWY_UNROLL(12)
+          for (int i = 0; i < R; ++i) acc[i][j] = relu(d, acc[i][j]);
+        }
+      }
+    }
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      HWY_UNROLL(8)
+      for (int j = 0; j < NV; ++j) {
+        if (kMasked && j + 1 == NV) {
+          store_first(acc[i][j], d, c + i * c_row + j * lanes, t.last);
+        } else {
+          hn::StoreU(acc[i][j], d, c + i * c_row + j * lanes);
+        }
+      }
+    }
+    s_tile += t.s_tile;
+    c += R * c_row;
+  }
+}
+
+// ---- Which tiles there are ------------------------------------------------------------------------------------------
+//
+// Two fused multiply-adds start each cycle and take four, so 8 accumulators are the least that keeps both ports busy.
+// With 2 vectors, AVX2's 16 registers hold 6 rows (12 accumulators, 2 vectors, 1 broadcast) and AVX-512's 32 hold 12.
+// A step of 6 x 2 then needs 8 loads for its 6 cycles of multiply-adds; two can start each cycle.
+
+template <class T>
+using TileFunction = void (*)(const TileColumn<T>&);
+
+/// Rows of a tile of 2 vectors. Integers have no peak to reach, and small tiles keep the library small.
+template <class T>
+inline constexpr int kTileRows = hwy::IsFloat<T>() ? (kLanesOf<T> * sizeof(T) == 64 ? 12 : 6) : 4;
+/// Rows of a tile of 1 vector, where there is only one.
+template <class T>
+inline constexpr int kTileRows1 = hwy::IsFloat<T>() ? 12 : 4;
+
+template <class T, int NV, bool kMasked, std::size_t... I>
+constexpr auto tile_list(std::index_sequence<I...>) {
+  return std::array<TileFunction<T>, sizeof...(I)>{&run_tiles<T, static_cast<int>(I) + 1, NV, kMasked>...};
+}
+template <class T, int NV, bool kMasked, int kRows>
+inline constexpr auto kTiles = tile_list<T, NV, kMasked>(std::make_index_sequence<kRows>());
+
+/// The widest tile for `rows` rows that is at most `vectors` wide.
+template <class T>
+HWY_INLINE int tile_vectors(Size rows, Size vectors) {
+  if constexpr (hwy::IsFloat<T>()) {
+    if (rows == 1 && vectors >= 8) return 8;
+    if (rows <= 3 && vectors >= 4) return 4;
+  }
+  return vectors >= 2 ? 2 : 1;
+}
+
+template <class T, bool kMasked>
+HWY_INLINE TileFunction<T> tile_function(Size rows, int vectors) {
+  const auto i = static_cast<std::size_t>(rows - 1);
+  if constexpr (hwy::IsFloat<T>()) {
+    if (vectors == 8) return &run_tiles<T, 1, 8, kMasked>;
+    if (vectors == 4) return kTiles<T, 4, kMasked, 3>[i];
+  }
+  return vectors == 2 ? kTiles<T, 2, kMasked, kTileRows<T>>[i] : kTiles<T, 1, kMasked, kTileRows1<T>>[i];
+}
+
+/// How `rows` rows are cut into tiles of at most `most` rows: evenly, so that no tile is so low that latency shows.
+struct RowCut {
+  Size high = 0, high_count = 0;  // the first ones
+  Size low = 0, low_count = 0;    // the others, one row less
+  static RowCut of(Size rows, Size most) {
+    const Size tiles = (rows + most - 1) / most;
+    if (tiles == 0) return {};
+    const Size low = rows / tiles;
+    return {low + 1, rows % tiles, low, tiles - rows % tiles};
+  }
+};
+
+/// Runs tiles over `rows` rows and the `vectors` vectors from t.v on; t.last is the lanes of the last vector of all.
+template <class T>
+HWY_INLINE void run_tile_column(TileColumn<T> t, const RowCut& cut, int vectors, bool packed) {
+  const bool masked = t.last != kLanesOf<T>;
+  const auto run = [&](Size rows, Size count) HWY_ATTR {
+    if (count == 0) return;
+    t.count = count;
+    const Size s_step = packed ? t.s_tile : rows * t.s_row;
+    const Size packed_step = t.s_tile;
+    t.s_tile = s_step;
+    (masked ? tile_function<T, true>(rows, vectors) : tile_function<T, false>(rows, vectors))(t);
+    t.s_tile = packed_step;
+    t.s += count * s_step;
+    t.c += count * rows * t.c_row;
+    if (t.from != nullptr) t.from += count * rows * t.from_row;
+  };
+  run(cut.high, cut.high_count);
+  run(cut.low, cut.low_count);
+}
+
+}  // namespace contract
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // PELLUCID_KERNELS_CPU_CONTRACT_TILE_INL_H_
