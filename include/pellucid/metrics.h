@@ -59,8 +59,7 @@ double f1(const Array& prediction, const Array& target, Average average = Averag
 
 /// The probability that a sample of class 1 scores higher than one of class 0, equal scores counting half: scores
 /// (samples) or (samples, 1). With (samples, classes): the mean over classes of that class against the rest, each by
-/// its own score (with two columns the same as by the second one alone only if they sum to a constant). Throws Error
-/// where a class (of the rest) does not occur: there is nothing to compare.
+/// its own score. Throws Error where a class, or all but one, does not occur: there is nothing to compare.
 double roc_auc(const Array& scores, const Array& target, const Array& weights = {});
 
 /// The mean of -log(probability of the target's class). probabilities: (samples, classes), whose rows are divided by
