@@ -114,12 +114,12 @@ struct Rectangles {
 
 std::string text(const ContractShape& s) {
   std::string t = std::string(name_of(s.dtype)) + " -> " + std::string(name_of(s.out)) + " m " + std::to_string(s.m) +
-                  " n " + std::to_string(s.n) + " k " + std::to_string(s.k) + " a_m " + std::to_string(s.a_m) + " a_k " +
-                  std::to_string(s.a_k) + " b_k " + std::to_string(s.b_k) + " b_n " + std::to_string(s.b_n) + " c_m " +
-                  std::to_string(s.c_m) + (s.bias ? " bias" : "") + (s.relu ? " relu" : "") + " batch";
+                  " n " + std::to_string(s.n) + " k " + std::to_string(s.k) + " a_m " + std::to_string(s.a_m) +
+                  " a_k " + std::to_string(s.a_k) + " b_k " + std::to_string(s.b_k) + " b_n " + std::to_string(s.b_n) +
+                  " c_m " + std::to_string(s.c_m) + (s.bias ? " bias" : "") + (s.relu ? " relu" : "") + " batch";
   for (std::size_t d = 0; d < s.batch.size(); ++d) {
-    t += " " + std::to_string(s.batch[d]) + "(" + std::to_string(s.a_batch[d]) + " " + std::to_string(s.b_batch[d]) + " " +
-         std::to_string(s.c_batch[d]) + ")";
+    t += " " + std::to_string(s.batch[d]) + "(" + std::to_string(s.a_batch[d]) + " " + std::to_string(s.b_batch[d]) +
+         " " + std::to_string(s.c_batch[d]) + ")";
   }
   return t;
 }
@@ -236,8 +236,8 @@ class Case {
     if (rectangles.size() > 64) return;
     for (auto x = rectangles.begin(); x != rectangles.end(); ++x) {
       for (auto y = std::next(x); y != rectangles.end(); ++y) {
-        const bool apart = (*x)[0] != (*y)[0] || (*x)[2] <= (*y)[1] || (*y)[2] <= (*x)[1] || (*x)[4] <= (*y)[3] ||
-                           (*y)[4] <= (*x)[3];
+        const bool apart =
+            (*x)[0] != (*y)[0] || (*x)[2] <= (*y)[1] || (*y)[2] <= (*x)[1] || (*x)[4] <= (*y)[3] || (*y)[4] <= (*x)[3];
         EXPECT_TRUE(apart) << text(shape_) << ": rectangles overlap";
       }
     }
@@ -259,14 +259,20 @@ std::pair<Size, Size> layout(std::mt19937_64& random, Size rows, Size columns) {
   switch (draw(random, 0, 9)) {
     case 0:
     case 1:
-    case 2: return {columns, 1};
+    case 2:
+      return {columns, 1};
     case 3:
     case 4:
-    case 5: return {1, rows};
-    case 6: return {columns + draw(random, 0, 9), 1};
-    case 7: return {1, rows + draw(random, 0, 9)};
-    case 8: return {draw(random, -3, 3), draw(random, -50, 50)};
-    default: return {-3 * columns, 2};
+    case 5:
+      return {1, rows};
+    case 6:
+      return {columns + draw(random, 0, 9), 1};
+    case 7:
+      return {1, rows + draw(random, 0, 9)};
+    case 8:
+      return {draw(random, -3, 3), draw(random, -50, 50)};
+    default:
+      return {-3 * columns, 2};
   }
 }
 
@@ -298,8 +304,9 @@ struct Pair {
   using Operand = T;
   using Result = O;
 };
-using AllPairs = testing::Types<Pair<float, float>, Pair<double, double>, Pair<BFloat16, float>, Pair<BFloat16, BFloat16>,
-                                Pair<std::int32_t, std::int32_t>, Pair<std::int64_t, std::int64_t>>;
+using AllPairs =
+    testing::Types<Pair<float, float>, Pair<double, double>, Pair<BFloat16, float>, Pair<BFloat16, BFloat16>,
+                   Pair<std::int32_t, std::int32_t>, Pair<std::int64_t, std::int64_t>>;
 TYPED_TEST_SUITE(ContractTest, AllPairs);
 
 TYPED_TEST(ContractTest, SmallShapesOfEveryLayout) {
@@ -336,7 +343,8 @@ TYPED_TEST(ContractTest, LongSumsAreCutIntoChunks) {
 
 TYPED_TEST(ContractTest, EveryThreadCountGivesTheSameBitsAndRectangles) {
   std::mt19937_64 random(4);
-  const std::array<std::array<Size, 3>, 6> sizes = {{{130, 257, 70}, {300, 65, 40}, {9, 1200, 100}, {70, 40, 1100}, {20, 12, 6000}, {1, 3000, 300}}};
+  const std::array<std::array<Size, 3>, 6> sizes = {
+      {{130, 257, 70}, {300, 65, 40}, {9, 1200, 100}, {70, 40, 1100}, {20, 12, 6000}, {1, 3000, 300}}};
   for (const auto& [m, n, k] : sizes) {
     for (int i = 0; i < 2; ++i) {
       Case<typename TypeParam::Operand, typename TypeParam::Result> one(random_shape(random, m, n, k), random());

@@ -37,9 +37,11 @@ Isa choose() {
     for (Isa isa : kWidestFirst) {
       if (std::string_view(wanted) != name_of(isa)) continue;
       if (has(isa)) return isa;
-      throw Error("PELLUCID_ISA: this processor lacks " + std::string(wanted) + "; unset PELLUCID_ISA to use what it has");
+      throw Error("PELLUCID_ISA: this processor lacks " + std::string(wanted) +
+                  "; unset PELLUCID_ISA to use what it has");
     }
-    throw Error("PELLUCID_ISA: no instruction set is named '" + std::string(wanted) + "'; use avx2 or avx512, or unset it");
+    throw Error("PELLUCID_ISA: no instruction set is named '" + std::string(wanted) +
+                "'; use avx2 or avx512, or unset it");
   }
   for (Isa isa : kWidestFirst) {
     if (has(isa)) return isa;
@@ -56,9 +58,12 @@ Isa isa() {
 
 const char* name_of(Isa isa) {
   switch (isa) {
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
-    case Isa::kNeon: return "neon";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kNeon:
+      return "neon";
   }
   return "unknown";
 }

@@ -18,26 +18,32 @@ void nothing(const Contract&, void*, const void*, const void*, const void*, void
 template <class T, class S, class O>
 void prepare(Contract& contract) {
   const ContractShape& shape = contract.shape();
+  bool empty = shape.m == 0 || shape.n == 0;
+  for (const Size size : shape.batch) empty = empty || size == 0;
+  if (empty) return ContractAccess::set(contract, &nothing, 0, {});
   if (const ContractAccess::Run tiny = tiny_kernel<T, S, O>(shape); tiny != nullptr) {
-    ContractAccess::set(contract, tiny, 0, {});
-    return;
+    return ContractAccess::set(contract, tiny, 0, {});
   }
   std::size_t workspace = 0;
   const ContractPlan plan = plan_contract(shape, widths_of<T>(), workspace);
-  const bool empty = plan.batch == 0 || shape.m == 0 || shape.n == 0;
-  ContractAccess::set(contract, empty ? &nothing : &run<T, S, O>, empty ? 0 : workspace, plan);
+  ContractAccess::set(contract, &run<T, S, O>, workspace, plan);
 }
 
 void prepare_contract(Contract& contract) {
   switch (contract.shape().dtype) {
-    case DType::kFloat32: return prepare<float, float, float>(contract);
-    case DType::kFloat64: return prepare<double, double, double>(contract);
-    case DType::kInt32: return prepare<std::int32_t, std::int32_t, std::int32_t>(contract);
-    case DType::kInt64: return prepare<std::int64_t, std::int64_t, std::int64_t>(contract);
+    case DType::kFloat32:
+      return prepare<float, float, float>(contract);
+    case DType::kFloat64:
+      return prepare<double, double, double>(contract);
+    case DType::kInt32:
+      return prepare<std::int32_t, std::int32_t, std::int32_t>(contract);
+    case DType::kInt64:
+      return prepare<std::int64_t, std::int64_t, std::int64_t>(contract);
     case DType::kBFloat16:
       if (contract.shape().out == DType::kBFloat16) return prepare<float, BFloat16, BFloat16>(contract);
       return prepare<float, BFloat16, float>(contract);
-    default: HWY_DASSERT(false && "a contraction of bool or uint8");
+    default:
+      HWY_DASSERT(false && "a contraction of bool or uint8");
   }
 }
 

@@ -57,8 +57,8 @@ HWY_INLINE BFloat16 narrow(float x) {
 
 // ---- Transposing ----------------------------------------------------------------------------------------------------
 //
-// A vector's block b holds elements of row b * kBlock + i; the rows of a block are then transposed inside their 128 bits.
-// For 8 x 4 floats on AVX2: 4 loads, 4 loads that insert, 8 shuffles, 4 stores.
+// A vector's block b holds elements of row b * kBlock + i; the rows of a block are then transposed inside their 128
+// bits. For 8 x 4 floats on AVX2: 4 loads, 4 loads that insert, 8 shuffles, 4 stores.
 
 template <class T>
 inline constexpr Size kBlock = 16 / static_cast<Size>(sizeof(T));

@@ -1,5 +1,5 @@
-// How a contraction is cut into pieces, what is packed and which operand is read in vectors: by a model of the cost, from
-// the shape alone.
+// How a contraction is cut into pieces, what is packed and which operand is read in vectors: by a model of the cost,
+// from the shape alone.
 #include <algorithm>
 
 #include "base/thread_pool.h"
@@ -41,8 +41,14 @@ struct View {
 };
 
 View view_of(const ContractShape& shape, bool swap) {
-  View v{.swap = swap, .rows = shape.m, .columns = shape.n, .k = shape.k, .s_row = shape.a_m, .s_k = shape.a_k,
-         .v_column = shape.b_n, .v_k = shape.b_k};
+  View v{.swap = swap,
+         .rows = shape.m,
+         .columns = shape.n,
+         .k = shape.k,
+         .s_row = shape.a_m,
+         .s_k = shape.a_k,
+         .v_column = shape.b_n,
+         .v_k = shape.b_k};
   if (swap) {
     std::swap(v.rows, v.columns);
     std::swap(v.s_row, v.v_column);
@@ -59,7 +65,8 @@ View view_of(const ContractShape& shape, bool swap) {
 double cost(const View& v) {
   const Size lanes = 64 / v.element;
   const Size padded = v.columns <= lanes / 2 ? lanes / 2 : round_up(v.columns, lanes);
-  const double k = static_cast<double>(v.k), columns = static_cast<double>(v.columns), rows = static_cast<double>(v.rows);
+  const double k = static_cast<double>(v.k), columns = static_cast<double>(v.columns),
+               rows = static_cast<double>(v.rows);
   double cycles = rows * k * static_cast<double>(padded) / static_cast<double>(lanes);
   if (!v.v_contiguous() || v.rows >= 16) cycles += v.v_pack_cost() * k * columns;
   if (v.swap && v.indirect) cycles += 2 * kTransposeCost * rows * columns;
@@ -93,7 +100,8 @@ void cut(const View& v, Size wanted, bool small, ContractPlan& plan) {
   };
   double best = -1;
   for (Size column_cuts = 1; column_cuts <= std::max<Size>(1, v.columns / 32); ++column_cuts) {
-    const Size columns = std::min(round_up(divide_up(v.columns, column_cuts), v.columns > 64 ? 32 : 8), kMostPieceColumns);
+    const Size columns =
+        std::min(round_up(divide_up(v.columns, column_cuts), v.columns > 64 ? 32 : 8), kMostPieceColumns);
     const Size column_pieces = divide_up(v.columns, columns);
     const Size row_cuts = std::min(divide_up(wanted, column_pieces), std::max<Size>(1, v.rows / 12));
     const Size rows = std::min(round_up(divide_up(v.rows, row_cuts), row_cuts > 1 ? 12 : 1), kMostPieceRows);
@@ -145,7 +153,8 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   plan.swap = v.swap;
   plan.indirect = v.indirect;
 
-  const double one = static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(std::max<Size>(shape.k, 1));
+  const double one =
+      static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(std::max<Size>(shape.k, 1));
   const double whole = one * static_cast<double>(plan.batch);
   // Up to 8 pieces while they are small, then more.
   const double least = static_cast<double>(kLeastPiece);
@@ -170,8 +179,8 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   if (plan.pack_s || plan.pack_v) cuts = std::max(cuts, divide_up(longest, kMostDepth));
   plan.depth = cuts == 1 ? longest : round_up(divide_up(longest, cuts), 4);
   if (shape.k > kContractChunk && cuts > 1) plan.depth = round_up(divide_up(kContractChunk, cuts), 4);
-  plan.by_group = !plan.swap && !plan.indirect && plan.chunk_pieces == 1 &&
-                  plan.rows * plan.columns * v.element > kL2Block;
+  plan.by_group =
+      !plan.swap && !plan.indirect && plan.chunk_pieces == 1 && plan.rows * plan.columns * v.element > kL2Block;
 
   const Size parts = plan.row_pieces * plan.column_pieces * divide_up(plan.batch, plan.group) * plan.chunk_pieces;
   plan.threads = std::min<Size>(base::threads(), parts);

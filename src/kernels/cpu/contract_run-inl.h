@@ -186,15 +186,16 @@ HWY_INLINE Place place_of(const ContractShape& shape, const ContractPlan& plan, 
 
 /// The operands of a piece, from step `from` of k on, and the thread's scratch memory.
 template <class T, class S, class O>
-HWY_INLINE Block<T, S> block_of(const Job<T, S, O>& job, const Place& place, const Offsets& at, Size from, Size k, T* slot,
-                                const ContractSlot& scratch) {
+HWY_INLINE Block<T, S> block_of(const Job<T, S, O>& job, const Place& place, const Offsets& at, Size from, Size k,
+                                T* slot, const ContractSlot& scratch) {
   const ContractShape& shape = job.shape;
   const Strides a = {shape.a_m, shape.a_k}, b = {shape.b_n, shape.b_k};
   Block<T, S> block;
   block.s_stride = job.plan.swap ? b : a;
   block.v_stride = job.plan.swap ? a : b;
   block.s = (job.plan.swap ? job.b + at.b : job.a + at.a) + place.row * block.s_stride.outer + from * block.s_stride.k;
-  block.v = (job.plan.swap ? job.a + at.a : job.b + at.b) + place.column * block.v_stride.outer + from * block.v_stride.k;
+  block.v =
+      (job.plan.swap ? job.a + at.a : job.b + at.b) + place.column * block.v_stride.outer + from * block.v_stride.k;
   block.rows = place.rows;
   block.columns = place.columns;
   block.k = k;

@@ -93,18 +93,19 @@ struct TileColumn {
   T* c = nullptr;  // c[i * c_row + j]
   Size c_row = 0;
   Size count = 0;
-  Size last = 0;               // lanes of the last vector that exist
-  const T* from = nullptr;     // where not null: accumulators start from these (laid out with from_row), not from 0
+  Size last = 0;            // lanes of the last vector that exist
+  const T* from = nullptr;  // where not null: accumulators start from these (laid out with from_row), not from 0
   Size from_row = 0;
-  bool add = false;            // c + accumulator, the sum of the chunks before
+  bool add = false;  // c + accumulator, the sum of the chunks before
   bool relu = false;
-  const T* bias = nullptr;     // the first column's
+  const T* bias = nullptr;  // the first column's
 };
 
 /// One step of p. Rows are addressed in threes from one pointer (base, base + row, base + 2 row), which x86 addresses
 /// without arithmetic, whatever the layout of the operand.
 template <class T, int R, int NV, bool kMasked, class V, class M>
-HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Size s_row, Size s_row2, const T* v, M mask) {
+HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Size s_row, Size s_row2, const T* v,
+                          M mask) {
   const hn::ScalableTag<T> d;
   V right[NV];
   HWY_UNROLL(8)

@@ -27,8 +27,8 @@ namespace contract {
 /// c[i * c_row + j] = act(sum over p of s[i * s_row + p * s_k] * v[p * v_k + j] + bias) for i < kRows, j < columns, of
 /// which there are at most Lanes(d), and fewer only where kMasked.
 template <int kRows, bool kMasked, class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
-HWY_INLINE void tiny_rows(D d, const T* s, Size s_row, Size s_k, const T* v, Size v_k, Size k, T* c, Size c_row, Size columns,
-                          const V* bias, bool relu_too) {
+HWY_INLINE void tiny_rows(D d, const T* s, Size s_row, Size s_k, const T* v, Size v_k, Size k, T* c, Size c_row,
+                          Size columns, const V* bias, bool relu_too) {
   const auto mask = hn::FirstN(d, static_cast<std::size_t>(columns));
   V acc[kRows];
   HWY_UNROLL(4)
@@ -220,7 +220,7 @@ ContractAccess::Run tiny_kernel(const ContractShape& shape) {
     for (const Size size : shape.batch) {
       if (size != 1) return nullptr;
     }
-    if (m == 0 || n == 0 || k > kContractChunk) return nullptr;
+    if (k > kContractChunk) return nullptr;
     const bool contiguous = shape.b_n == 1 || n == 1;
     if (n == 1 && m <= lanes && m > 1 && shape.a_m == 1 && shape.c_m == 1) return narrowest<T, TinyColumn>(m);
     if (n <= lanes && n > 1 && contiguous && m <= 16 && k <= 64) return narrowest<T, TinyRows>(n);
