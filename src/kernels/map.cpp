@@ -8,8 +8,11 @@ namespace {
 MapTable make_table(Isa isa) {
   MapTable table;
   fill_arithmetic(table, isa);
+  fill_integers(table, isa);
   fill_casts(table, isa);
   fill_exponential(table, isa);
+  fill_trigonometric(table, isa);
+  fill_special(table, isa);
   return table;
 }
 

@@ -46,7 +46,7 @@ PELLUCID_UNARY(Round, hn::Round(x))
 PELLUCID_UNARY(Sqrt, hn::Sqrt(x))
 PELLUCID_UNARY(Rsqrt, hn::Div(hn::Set(d, 1), hn::Sqrt(x)))
 PELLUCID_UNARY(Reciprocal, hn::Div(hn::Set(d, 1), x))
-PELLUCID_UNARY(IsNan, hn::Ne(x, x))
+PELLUCID_UNARY(IsNan, hn::IsNaN(x))
 PELLUCID_UNARY(IsInf, hn::Eq(hn::Abs(x), hn::Inf(d)))
 PELLUCID_UNARY(IsFinite, hn::Lt(hn::Abs(x), hn::Inf(d)))
 PELLUCID_UNARY(LogicalNot, hn::Xor(x, hn::Set(d, 1)))
@@ -56,7 +56,7 @@ PELLUCID_BINARY(Add, hn::Add(a, b))
 PELLUCID_BINARY(Subtract, hn::Sub(a, b))
 PELLUCID_BINARY(Divide, hn::Div(a, b))
 PELLUCID_BINARY(Equal, hn::Eq(a, b))
-PELLUCID_BINARY(NotEqual, hn::Ne(a, b))
+PELLUCID_BINARY(NotEqual, hn::Not(hn::Eq(a, b)))  // Ne is false where either is NaN
 PELLUCID_BINARY(Less, hn::Lt(a, b))
 PELLUCID_BINARY(BitwiseAnd, hn::And(a, b))
 PELLUCID_BINARY(BitwiseOr, hn::Or(a, b))
@@ -93,7 +93,7 @@ struct Sign {
     if constexpr (hwy::IsSigned<hn::TFromD<D>>()) {
       const V magnitude = hn::IfThenElse(hn::Eq(x, zero), zero, hn::Or(one, hn::And(x, hn::SignBit(d))));
       if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
-        return hn::IfThenElse(hn::Ne(x, x), x, magnitude);
+        return hn::IfThenElse(hn::IsNaN(x), x, magnitude);
       } else {
         return hn::IfThenElse(hn::Lt(x, zero), hn::Set(d, -1), hn::Min(x, one));
       }
@@ -130,7 +130,7 @@ struct Maximum {
   template <class D, class V = hn::Vec<D>>
   static HWY_INLINE V of(D, V a, V b) {
     if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
-      const V larger = hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::Ne(a, a)), a, b);
+      const V larger = hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
       return hn::IfThenElse(hn::Eq(a, b), hn::And(a, b), larger);
     } else {
       return hn::IfThenElse(hn::Lt(a, b), b, a);
@@ -141,7 +141,7 @@ struct Minimum {
   template <class D, class V = hn::Vec<D>>
   static HWY_INLINE V of(D, V a, V b) {
     if constexpr (hwy::IsFloat<hn::TFromD<D>>()) {
-      const V smaller = hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::Ne(a, a)), a, b);
+      const V smaller = hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::IsNaN(a)), a, b);
       return hn::IfThenElse(hn::Eq(a, b), hn::Or(a, b), smaller);
     } else {
       return hn::IfThenElse(hn::Lt(b, a), b, a);

@@ -107,7 +107,7 @@ struct ToBool {
   template <class D>
   static HWY_INLINE void at(D d, void* y, const void* a, const void*, const void*, std::size_t i) {
     const hn::Rebind<std::uint8_t, D> bytes;
-    hn::StoreU(bytes_of(d, hn::Ne(hn::LoadU(d, in<T>(a, i)), hn::Zero(d))), bytes, out<std::uint8_t>(y, i));
+    hn::StoreU(bytes_of(d, hn::Not(hn::Eq(hn::LoadU(d, in<T>(a, i)), hn::Zero(d)))), bytes, out<std::uint8_t>(y, i));
   }
 };
 
@@ -192,7 +192,7 @@ struct Float32ToBFloat16 {
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
     const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7FFF)));
     const auto quiet = hn::Or(bits, hn::Set(du, 0x400000));
-    const auto chosen = hn::IfThenElse(hn::RebindMask(du, hn::Ne(x, x)), quiet, rounded);
+    const auto chosen = hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(x)), quiet, rounded);
     hn::StoreU(hn::TruncateTo(halves, hn::ShiftRight<16>(chosen)), halves, out<std::uint16_t>(y, i));
   }
 };

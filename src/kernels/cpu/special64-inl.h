@@ -50,7 +50,13 @@ struct Erfc {
   static HWY_INLINE V of(D d, V x) {
     const Power<V> parts = erfc_parts<kWide>(d, at_most(d, hn::Abs(x), kWide ? 36 : 26));
     const V tail = scale<kWide>(d, parts.p, parts.k);
-    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 2), tail), tail);
+    const V value = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 2), tail), tail);
+    if constexpr (kWide) {
+      const V near = hn::NegMulAdd(x, polynomial(d, hn::Mul(x, x), kErf), hn::Set(d, 1));
+      return hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(d, 0.5)), near, value);
+    } else {
+      return value;
+    }
   }
 };
 
@@ -61,9 +67,9 @@ struct Erf {
   static HWY_INLINE V of(D d, V x) {
     const V one = hn::Set(d, 1), a = hn::Abs(x);
     const V near = hn::Mul(a, polynomial(d, hn::Mul(a, a), kErf));
-    const Power<V> parts = erfc_parts<false>(d, at_most(d, a, 26));
-    const V far = hn::Sub(one, scale<false>(d, parts.p, parts.k));
-    return hn::CopySign(hn::IfThenElse(hn::Lt(a, one), near, far), x);
+    const Power<V> parts = erfc_parts<kWide>(d, at_most(d, a, 26));
+    const V far = hn::Sub(one, scale<kWide>(d, parts.p, parts.k));
+    return hn::CopySign(hn::IfThenElse(hn::Ge(a, one), far, near), x);
   }
 };
 
@@ -80,7 +86,14 @@ struct Gelu {
     const auto negative = hn::Lt(x, hn::Zero(d));
     const V tail = scale<kWide>(d, hn::Mul(x, part), e.k);
     const V above = hn::Sub(hn::Set(d, 1), scale<kWide>(d, part, e.k));
-    return hn::IfThenElse(negative, tail, hn::Mul(x, above));
+    const V value = hn::IfThenElse(negative, tail, hn::Mul(x, above));
+    if constexpr (kWide) {
+      const V z = hn::Mul(x, hn::Set(d, 0x1.6a09e667f3bcdp-1));
+      const V near = hn::MulAdd(hn::Mul(half, z), polynomial(d, hn::Mul(z, z), kErf), half);
+      return hn::IfThenElse(hn::Lt(a, half), hn::Mul(x, near), value);
+    } else {
+      return value;
+    }
   }
 };
 
@@ -143,8 +156,9 @@ HWY_INLINE SinCos<V> sin_cos_pi(D d, V t) {
   return {hn::IfThenElse(far, c, s), hn::IfThenElse(far, s, c)};
 }
 
-/// log |Gamma(x)|: for x in [1, 3) by (x - 1) (x - 2) P; up to 8 by recurrence to [2, 3); beyond by Stirling's series; in
-/// (0, 1) by the next one; for x < 0 by reflection, which is accurate absolutely but near zeros of lgamma not relatively.
+/// log |Gamma(x)|: for x in [1, 3) by (x - 1) (x - 2) P; up to 8 by recurrence to [2, 3); beyond by Stirling's series;
+/// in (0, 1) by the next one; for x < 0 by reflection, which is accurate absolutely but near zeros of lgamma not
+/// relatively.
 template <bool kWide>
 struct Lgamma {
   template <class D, class V>
@@ -153,7 +167,7 @@ struct Lgamma {
     const V a = hn::Abs(x);
     const auto small = hn::Lt(a, one), large = hn::Ge(a, eight);
 
-    V y = hn::IfThenElse(small, hn::Sub(a, one), hn::Sub(hn::Min(a, eight), two)), factors = one;
+    V y = hn::IfThenElse(small, hn::Sub(a, one), hn::Sub(at_most(d, a, 8), two)), factors = one;
     for (int i = 0; i < 5; ++i) {
       const auto above = hn::Gt(y, one);
       y = hn::IfThenElse(above, hn::Sub(y, one), y);
@@ -174,15 +188,199 @@ struct Lgamma {
     const auto negative = hn::Lt(x, zero);
     if (HWY_UNLIKELY(!hn::AllFalse(d, negative))) {
       const V t = hn::Sub(a, hn::Round(a));
-      const V s = sin_cos_pi(d, t).sin;
-      // log(pi / (a sin(pi a))); for tiny a, where a^2 would vanish, the logarithm of 1 / a is the whole.
-      const V reflected = hn::Sub(hn::Neg(log_of<true>(d, hn::Mul(hn::Mul(a, s), hn::Set(d, 0x1.45f306dc9c883p-2)))), value);
+      // log(pi / (a sin(pi a))) - lgamma(a); for tiny a, where a^2 would vanish, log(1 / a) is the whole.
+      const V reflection = hn::Mul(hn::Mul(a, sin_cos_pi(d, t).sin), hn::Set(d, 0x1.45f306dc9c883p-2));
+      const V reflected = hn::Sub(hn::Neg(log_of<true>(d, reflection)), value);
       const V left = hn::IfThenElse(hn::Lt(a, hn::Set(d, 0x1p-60)), hn::Neg(logarithm), reflected);
-      const V outside = hn::Eq(t, zero) , unused = zero;
-      (void)unused;
-      value = hn::IfThenElse(negative, hn::IfThenElse(hn::MaskFromVec(hn::VecFromMask(d, outside)), hn::Inf(d), left), value);
+      const auto pole = hn::Or(hn::Eq(t, zero), hn::Ge(a, hn::Set(d, 0x1p52)));
+      value = hn::IfThenElse(negative, hn::IfThenElse(pole, hn::Inf(d), left), value);
     }
     return value;
+  }
+};
+
+/// Gamma'(x) / Gamma(x): for x in [1, 2] by (x - zero) P; in (0, 1) by the next one, up to 10 by recurrence; beyond by
+/// the asymptotic series; for x < 0 by reflection. NaN at the poles -1, -2, ..., and -inf or inf at 0 and -0.
+template <bool kWide>
+struct Digamma {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1), two = hn::Set(d, 2), ten = hn::Set(d, 10), zero = hn::Zero(d);
+    const auto negative = hn::Lt(x, zero);
+    const V a = hn::IfThenElse(negative, hn::Sub(one, x), x);
+    const auto small = hn::Lt(a, one), large = hn::Gt(a, ten);
+
+    V y = at_most(d, a, 10), terms = zero;
+    for (int i = 0; i < 8; ++i) {
+      const auto above = hn::Gt(y, two);
+      if (hn::AllFalse(d, above)) break;
+      y = hn::IfThenElse(above, hn::Sub(y, one), y);
+      terms = hn::Add(terms, hn::IfThenElseZero(above, hn::Div(one, y)));
+    }
+    // The distance to the zero is taken from the argument, not from its rounded successor.
+    const V from_zero =
+        hn::IfThenElse(small, hn::Add(hn::Sub(y, hn::Set(d, kDigammaZero[0] - 1)), hn::Set(d, -kDigammaZero[1])),
+                       hn::Add(hn::Sub(y, hn::Set(d, kDigammaZero[0])), hn::Set(d, -kDigammaZero[1])));
+    const V offset = hn::Sub(y, hn::IfThenElse(small, hn::Set(d, 0.5), hn::Set(d, 1.5)));
+    const V base = hn::Mul(from_zero, polynomial(d, offset, kDigamma));
+    const V near = hn::Add(base, hn::IfThenElse(small, hn::Neg(hn::Div(one, a)), terms));
+
+    const V inverse = hn::Div(one, a);
+    const V square = hn::Mul(inverse, inverse);
+    const V series = hn::MulAdd(square, polynomial(d, square, kDigammaTail), hn::Mul(hn::Set(d, 0.5), inverse));
+    V value = hn::IfThenElse(large, hn::Sub(log_of<false>(d, a), series), near);
+
+    if (HWY_UNLIKELY(!hn::AllFalse(d, negative))) {
+      const V t = hn::Sub(x, hn::Round(x));
+      const SinCos<V> parts = sin_cos_pi(d, t);
+      const V cotangent = hn::CopySign(hn::Div(parts.cos, parts.sin), t);
+      const V left = hn::NegMulAdd(hn::Set(d, 2 * kPi2First), cotangent, value);
+      value = hn::IfThenElse(negative, hn::IfThenElse(hn::Eq(t, zero), hn::NaN(d), left), value);
+    }
+    return hn::IfThenElse(hn::Eq(x, zero), hn::CopySign(hn::Inf(d), hn::Neg(x)), value);
+  }
+};
+
+// ---- Two operands ---------------------------------------------------------------------------------------------------
+
+/// x^y with the special cases of IEEE 754 (pow). kWide: error 1, through a logarithm in two parts.
+template <bool kWide>
+struct PowerOf {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x, V y) {
+    const V one = hn::Set(d, 1), zero = hn::Zero(d), half = hn::Set(d, 0.5), infinity = hn::Inf(d);
+    constexpr double kLimit = kExpLimit<kWide>;
+    const V a = hn::Abs(x);
+    V high, low = zero;
+    if constexpr (kWide) {
+      const Pair<V> logarithm = log_pair<kWide>(d, a);
+      const V main = log_limits(d, a, logarithm.high);
+      high = hn::Mul(y, main);
+      low = hn::MulAdd(y, logarithm.low, hn::MulSub(y, main, high));
+    } else {
+      high = hn::Mul(y, log_of<kWide>(d, a));
+    }
+    const V limited = at_least(d, at_most(d, high, kLimit), -kLimit);
+    low = hn::IfThenElseZero(hn::Eq(limited, high), low);
+    const Power<V> e = exp_parts<kWide>(d, limited, low);
+    V value = scale<kWide>(d, e.p, e.k);
+
+    const V whole = hn::Floor(y), pairs = hn::Mul(y, half);
+    const auto integer = hn::Eq(whole, y);
+    const auto odd = hn::AndNot(hn::Eq(hn::Floor(pairs), pairs), integer);
+    const V signed_value = hn::IfThenElse(odd, hn::CopySign(value, x), value);
+    const auto undefined = hn::AndNot(integer, hn::And(hn::Lt(x, zero), hn::Lt(a, infinity)));
+    value = hn::IfThenElse(undefined, hn::NaN(d), signed_value);
+    // (-1)^(+-inf) is 1, as are 1^y and x^0 whatever the other operand is.
+    const auto unit = hn::Or(hn::Eq(x, one), hn::Eq(y, zero));
+    const auto endless = hn::And(hn::Eq(a, one), hn::Eq(hn::Abs(y), infinity));
+    return hn::IfThenElse(hn::Or(unit, endless), one, value);
+  }
+};
+
+/// sqrt(a^2 + b^2) without overflow; an infinity wins over NaN. Error 1.5.
+template <bool kWide>
+struct Hypot {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V a, V b) {
+    const V infinity = hn::Inf(d);
+    a = hn::Abs(a);
+    b = hn::Abs(b);
+    const auto infinite = hn::Or(hn::Eq(a, infinity), hn::Eq(b, infinity));
+    V value;
+    if constexpr (kWide) {
+      const V larger = hn::IfThenElse(hn::Gt(a, b), a, b), smaller = hn::IfThenElse(hn::Gt(a, b), b, a);
+      const auto huge = hn::Gt(larger, hn::Set(d, 0x1p500)), tiny = hn::Lt(larger, hn::Set(d, 0x1p-450));
+      const V in = hn::IfThenElse(huge, hn::Set(d, 0x1p-600), hn::IfThenElse(tiny, hn::Set(d, 0x1p600), hn::Set(d, 1)));
+      const V back =
+          hn::IfThenElse(huge, hn::Set(d, 0x1p600), hn::IfThenElse(tiny, hn::Set(d, 0x1p-600), hn::Set(d, 1)));
+      const V u = hn::Mul(larger, in), v = hn::Mul(smaller, in);
+      value = hn::Mul(hn::Sqrt(hn::MulAdd(u, u, hn::Mul(v, v))), back);
+    } else {
+      value = hn::Sqrt(hn::MulAdd(a, a, hn::Mul(b, b)));
+    }
+    return hn::IfThenElse(infinite, infinity, value);
+  }
+};
+
+/// log(exp(a) + exp(b)) = m + log1p(exp(-|a - b|)), m the larger.
+template <bool kWide>
+struct LogAddExp {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V a, V b) {
+    const V larger = hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
+    // Equal infinities differ by nothing.
+    const V difference = hn::IfThenZeroElse(hn::Eq(a, b), hn::Abs(hn::Sub(a, b)));
+    return hn::Add(larger, log1p_of<kWide>(d, exp_of<kWide>(d, hn::Neg(difference))));
+  }
+};
+
+/// a = q b + r, q the quotient rounded towards 0, r exact with the sign of a; b = 0 and a infinite give NaN.
+template <class V>
+struct Division {
+  V quotient, remainder;
+};
+
+template <class D, class V>
+HWY_NOINLINE void divide_far(D d, V a, V b, hn::Mask<D> far, V* remainder) {
+  HWY_ALIGN double x[hn::MaxLanes(D())], y[hn::MaxLanes(D())];
+  hn::Store(hn::IfThenElseZero(far, a), d, x);
+  hn::Store(hn::IfThenElse(far, b, hn::Set(d, 1)), d, y);
+  for (std::size_t i = 0; i < hn::Lanes(d); ++i) x[i] = exact_remainder(x[i], y[i]);
+  *remainder = hn::IfThenElse(far, hn::Load(d, x), *remainder);
+}
+
+/// The quotient is the integer itself where it is below 2^53, otherwise a / b rounded. Below, a rounded a / b reaches
+/// past an integer only upwards, by one: then the remainder has the wrong sign, and is put right.
+template <class D, class V>
+HWY_INLINE Division<V> divide_truncated(D d, V a, V b) {
+  const V zero = hn::Zero(d), one = hn::Set(d, 1);
+  const V exact = hn::Div(a, b);
+  V q = hn::Trunc(exact);
+  V r = hn::NegMulAdd(q, b, a);
+  const auto crossed = hn::Lt(hn::Xor(r, hn::And(a, hn::SignBit(d))), zero);
+  r = hn::IfThenElse(crossed, hn::Add(r, hn::CopySign(b, a)), r);
+  q = hn::IfThenElse(crossed, hn::Sub(q, hn::CopySign(one, exact)), q);
+  const auto finite = hn::Lt(hn::Abs(a), hn::Inf(d));
+  r = hn::IfThenElse(hn::And(finite, hn::Eq(hn::Abs(b), hn::Inf(d))), a, r);
+  const auto far = hn::And(hn::And(finite, hn::Ne(b, zero)), hn::Ge(hn::Abs(exact), hn::Set(d, 0x1p53)));
+  if (HWY_UNLIKELY(!hn::AllFalse(d, far))) {
+    divide_far(d, a, b, far, &r);
+    q = hn::IfThenElse(far, exact, q);
+  }
+  return {q, hn::IfThenElse(hn::And(finite, hn::Ne(b, zero)), r, hn::NaN(d))};
+}
+
+/// Where the remainder is not 0 and has another sign than b.
+template <class D, class V>
+HWY_INLINE hn::Mask<D> to_be_shifted(D d, V remainder, V b) {
+  const V zero = hn::Zero(d);
+  return hn::And(hn::Ne(remainder, zero), hn::Lt(hn::Xor(remainder, hn::And(b, hn::SignBit(d))), zero));
+}
+
+/// a % b as Python has it: the sign of b; NaN for b = 0 and for infinite a.
+template <bool kWide>
+struct Remainder {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V a, V b) {
+    const V r = divide_truncated(d, a, b).remainder;
+    const V shifted = hn::IfThenElse(to_be_shifted(d, r, b), hn::Add(r, b), r);
+    return hn::IfThenElse(hn::Eq(shifted, hn::Zero(d)), hn::CopySign(shifted, b), shifted);
+  }
+};
+
+/// a // b as Python has it; a / b for b = 0 and for infinite a.
+template <bool kWide>
+struct FloorDivide {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V a, V b) {
+    const V zero = hn::Zero(d), exact = hn::Div(a, b);
+    const Division<V> division = divide_truncated(d, a, b);
+    V q = hn::IfThenElse(to_be_shifted(d, division.remainder, b), hn::Sub(division.quotient, hn::Set(d, 1)),
+                         division.quotient);
+    q = hn::IfThenElse(hn::Eq(q, zero), hn::CopySign(q, exact), q);
+    const auto regular = hn::And(hn::Lt(hn::Abs(a), hn::Inf(d)), hn::Ne(b, zero));
+    return hn::IfThenElse(regular, q, exact);
   }
 };
 

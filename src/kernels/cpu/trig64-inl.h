@@ -43,8 +43,8 @@ HWY_NOINLINE void reduce_huge_angles(D d, V x, hn::Mask<D> huge, Angle<D, V>* an
   angle->quarters = hn::IfThenElse(hn::RebindMask(du, huge), hn::Load(du, quarters), angle->quarters);
 }
 
-/// Below 2^30, n pi/2 with n = round(x 2/pi) is taken off in two (float32) or three parts: the first difference is exact,
-/// since n times the first part is a multiple of 2^-52 and the difference is below 1. Above, by integers.
+/// Below 2^30, n pi/2 with n = round(x 2/pi) is taken off in two (float32) or three parts: the first difference is
+/// exact, since n times the first part is a multiple of 2^-52 and the difference is below 1. Above, by integers.
 template <bool kWide, class D, class V>
 HWY_INLINE Angle<D, V> reduce_angle(D d, V x) {
   const hn::RebindToUnsigned<D> du;
@@ -185,7 +185,8 @@ struct Acos {
     const Pair<V> above = fast_sum(hn::Set(d, 2 * kPi2First), hn::Neg(hn::Mul(two, part.root)));
     const V left = hn::Add(above.high, hn::NegMulAdd(two, part.tail, hn::Add(above.low, hn::Set(d, 2 * kPi2Second))));
     const Pair<V> middle = fast_sum(hn::Set(d, kPi2First), hn::Neg(x));
-    const V near = hn::Add(middle.high, hn::Sub(hn::Add(middle.low, hn::Set(d, kPi2Second)), asin_tail(d, x, hn::Mul(x, x))));
+    const V near =
+        hn::Add(middle.high, hn::Sub(hn::Add(middle.low, hn::Set(d, kPi2Second)), asin_tail(d, x, hn::Mul(x, x))));
     return hn::IfThenElse(far, hn::IfThenElse(negative, left, right), near);
   }
 };
