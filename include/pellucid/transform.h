@@ -1,6 +1,7 @@
 // Transforms: functions of arrays in, functions of arrays out. They nest in any order.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,19 +14,20 @@
 
 namespace pellucid {
 
-/// The general form: lists in, lists out. Transforms also take functions `Array(Array)`, `Array(Arrays)` and functions of
-/// several `Array`s, and return functions of the same arguments.
+/// The general form: lists in, lists out. Transforms also take functions `Array(Array)`, `Array(Arrays)` and functions
+/// of several `Array`s, and return functions of the same arguments.
 using Function = std::function<Arrays(const Arrays&)>;
 
 struct GradOptions {
   /// Which arguments to differentiate, by position; empty: all of floating type.
-  std::vector<int> arguments;
-  /// Arguments that may be without influence on the result; their gradient is zero. Others without influence are an error.
-  std::vector<int> unused;
+  std::vector<int> arguments = {};
+  /// Arguments that may be without influence on the result; their gradient is zero. Others without influence are an
+  /// error.
+  std::vector<int> unused = {};
   /// Accept any argument without influence.
   bool allow_unused = false;
   /// Names of the arguments for error messages ("encoder.0.weight").
-  std::vector<std::string> names;
+  std::vector<std::string> names = {};
 };
 
 struct ValueAndGradients {
@@ -50,88 +52,101 @@ Jvp jvp(const Function& f, const Arrays& arguments, const Arrays& tangents);
 Arrays vmap(const Function& f, const Arrays& arguments, const std::vector<std::optional<int>>& in_axes, int out_axis);
 Arrays checkpoint(const Function& f, const Arrays& arguments);
 
-/// Calls any supported f with a list, and gives a list.
-template <class F>
-Arrays call(const F& f, const Arrays& x);
-template <class F>
-Function general(F f) {
-  return [f = std::move(f)](const Arrays& x) { return call(f, x); };
+/// Results of any supported kind as a list.
+inline Arrays to_list(Array x) { return {std::move(x)}; }
+inline Arrays to_list(Arrays x) { return x; }
+inline Arrays to_list(ValueAndGradients x) {
+  Arrays list{std::move(x.value)};
+  list.insert(list.end(), x.gradients.begin(), x.gradients.end());
+  list.insert(list.end(), x.extra.begin(), x.extra.end());
+  return list;
 }
-template <class F, std::size_t... I>
-auto apply_list(const F& f, const Arrays& x, std::index_sequence<I...>) {
-  return f(x[I]...);
+
+/// A function over lists that may be called with arrays one by one too; where `unwrap` and one array is given, a list
+/// of one result is given back as that array.
+template <class Body, bool kUnwrap>
+struct Transformed {
+  Body body;
+  auto operator()(const Arrays& x) const { return body(x); }
+  template <std::convertible_to<Array>... A>
+  requires(sizeof...(A) > 0) auto operator()(const A&... x) const {
+    auto result = body(Arrays{Array(x)...});
+    if constexpr (kUnwrap && sizeof...(A) == 1) {
+      return std::move(result[0]);
+    } else {
+      return result;
+    }
+  }
+};
+template <bool kUnwrap, class Body>
+Transformed<Body, kUnwrap> transformed(Body body) {
+  return {std::move(body)};
 }
+template <class F>
+inline constexpr bool is_transformed = false;
+template <class Body, bool kUnwrap>
+inline constexpr bool is_transformed<Transformed<Body, kUnwrap>> = true;
+
+/// True for functions of one list: they are called with the list itself.
+template <class F>
+inline constexpr bool takes_list = is_transformed<F> || (std::is_invocable_v<const F&, const Arrays&> &&
+                                                         !std::is_invocable_v<const F&, const Array&>);
+
+[[noreturn]] void wrong_count(std::size_t given);
 template <std::size_t>
 using ArrayAt = const Array&;
-template <class F, class Indices>
-struct TakesArrays;
 template <class F, std::size_t... I>
-struct TakesArrays<F, std::index_sequence<I...>> {
-  static constexpr bool value = std::is_invocable_v<const F&, ArrayAt<I>...>;
-};
-[[noreturn]] void wrong_count(std::size_t given);
+constexpr bool takes_arrays(std::index_sequence<I...>) {
+  return std::is_invocable_v<const F&, ArrayAt<I>...>;
+}
+template <class F, std::size_t... I>
+Arrays call_unpacked(const F& f, const Arrays& x, std::index_sequence<I...>) {
+  return to_list(f(x[I]...));
+}
 template <std::size_t N, class F>
 Arrays call_counted(const F& f, const Arrays& x) {
   if constexpr (N > 8) {
     wrong_count(x.size());
-  } else if constexpr (TakesArrays<F, std::make_index_sequence<N>>::value) {
-    if (x.size() != N) return call_counted<N + 1>(f, x);
-    auto result = apply_list(f, x, std::make_index_sequence<N>());
-    if constexpr (std::is_same_v<decltype(result), Array>)
-      return {result};
-    else
-      return result;
   } else {
+    if constexpr (takes_arrays<F>(std::make_index_sequence<N>())) {
+      if (x.size() == N) return call_unpacked(f, x, std::make_index_sequence<N>());
+    }
     return call_counted<N + 1>(f, x);
   }
 }
-/// True for functions of one list: they are called with the list itself.
-template <class F>
-inline constexpr bool takes_list = std::is_invocable_v<const F&, const Arrays&> && !std::is_invocable_v<const F&, const Array&>;
+/// Calls any supported f with a list, and gives a list.
 template <class F>
 Arrays call(const F& f, const Arrays& x) {
   if constexpr (takes_list<F>) {
-    auto result = f(x);
-    if constexpr (std::is_same_v<decltype(result), Array>)
-      return {result};
-    else
-      return result;
+    return to_list(f(x));
   } else {
     return call_counted<0>(f, x);
   }
 }
-
-/// The arguments of a call as a list: either one list, or arrays one by one.
-inline Arrays list(const Arrays& x) { return x; }
-inline Arrays list(Arrays& x) { return x; }
-template <class... A>
-Arrays list(const A&... x) {
-  return Arrays{Array(x)...};
+template <class F>
+Function general(F f) {
+  return [f = std::move(f)](const Arrays& x) { return call(f, x); };
 }
 
 }  // namespace transform
 
-/// x -> f(x) and its gradients. The (first) result of f must be a floating scalar. For functions of one list or of several
-/// arrays `gradients` has one entry for each argument (or for each of `options.arguments`). Throws where an argument has no
-/// influence on the result and was not said to be unused: the message names it.
+/// x -> f(x) and its gradients. The (first) result of f must be a floating scalar. For functions of one list or of
+/// several arrays `gradients` has one entry for each argument (or for each of `options.arguments`). Throws where an
+/// argument has no influence on the result and was not said to be unused: the message names it.
 template <class F>
 auto value_and_grad(F f, GradOptions options = {}) {
-  return [f = transform::general(std::move(f)), options = std::move(options)](const auto&... x) {
-    return transform::value_and_grad(f, transform::list(x...), options);
-  };
+  return transform::transformed<false>([f = transform::general(std::move(f)), options = std::move(options)](
+                                           const Arrays& x) { return transform::value_and_grad(f, x, options); });
 }
 
 /// The gradients alone: an Array where f takes one Array, else a list.
 template <class F>
 auto grad(F f, GradOptions options = {}) {
-  constexpr bool takes_list = transform::takes_list<F>;
-  return [f = transform::general(std::move(f)), options = std::move(options)](const auto&... x) {
-    Arrays gradients = transform::value_and_grad(f, transform::list(x...), options).gradients;
-    if constexpr (takes_list || sizeof...(x) != 1)
-      return gradients;
-    else
-      return gradients[0];
-  };
+  constexpr bool kUnwrap = !transform::takes_list<F>;
+  return transform::transformed<kUnwrap>(
+      [f = transform::general(std::move(f)), options = std::move(options)](const Arrays& x) {
+        return transform::value_and_grad(f, x, options).gradients;
+      });
 }
 
 /// Outputs of f at `arguments`, and the function that takes cotangents of outputs back to cotangents of arguments.
@@ -144,14 +159,15 @@ template <class F>
 Jvp jvp(F f, const Arrays& arguments, const Arrays& tangents) {
   return transform::jvp(transform::general(std::move(f)), arguments, tangents);
 }
-/// The matrix of derivatives of f: Array -> Array, of shape f(x).shape + x.shape. By reverse mode where the output is the
-/// smaller side, else by forward mode.
+/// The matrix of derivatives of f: Array -> Array, of shape f(x).shape + x.shape. By reverse mode where the output is
+/// the smaller side, else by forward mode.
 Array jacobian(const std::function<Array(const Array&)>& f, const Array& x);
 /// H v for the Hessian H of a scalar f at x, by forward over reverse, never forming H.
 template <class F>
 Arrays hessian_product(F f, const Arrays& x, const Arrays& v) {
   auto gradient = [f = transform::general(std::move(f))](const Arrays& at) {
-    return transform::value_and_grad(f, at, {.arguments = {}, .unused = {}, .allow_unused = true, .names = {}}).gradients;
+    return transform::value_and_grad(f, at, {.arguments = {}, .unused = {}, .allow_unused = true, .names = {}})
+        .gradients;
   };
   return transform::jvp(gradient, x, v).tangents;
 }
@@ -160,33 +176,19 @@ Array hessian_product(F f, const Array& x, const Array& v) {
   return hessian_product(std::move(f), Arrays{x}, Arrays{v})[0];
 }
 
-/// f for one example -> f for a batch: `in_axes[i]` is the batch axis of argument i, nullopt where it has none (empty: 0
-/// for all). Outputs get the batch axis at `out_axis`. One axis size must be common to all batched arguments.
+/// f for one example -> f for a batch: `in_axes[i]` is the batch axis of argument i, nullopt where it has none (empty:
+/// 0 for all). Outputs get the batch axis at `out_axis`. One axis size must be common to all batched arguments.
 template <class F>
 auto vmap(F f, std::vector<std::optional<int>> in_axes = {}, int out_axis = 0) {
-  constexpr bool returns_list = transform::takes_list<F>;
-  return [f, in_axes = std::move(in_axes), out_axis](const auto&... x) {
-    Arrays outputs = transform::vmap(transform::general(f), transform::list(x...), in_axes, out_axis);
-    if constexpr (returns_list || sizeof...(x) != 1) {
-      using Result = decltype(f(x...));
-      if constexpr (std::is_same_v<Result, Array>)
-        return outputs[0];
-      else
-        return outputs;
-    } else {
-      using Result = decltype(f(x...));
-      if constexpr (std::is_same_v<Result, Array>)
-        return outputs[0];
-      else
-        return outputs;
-    }
-  };
+  return transform::transformed<true>([f = transform::general(std::move(f)), in_axes = std::move(in_axes),
+                                       out_axis](const Arrays& x) { return transform::vmap(f, x, in_axes, out_axis); });
 }
 
 /// f whose intermediate values are not kept for backward but computed again (Chen et al. 2016).
 template <class F>
 auto checkpoint(F f) {
-  return [f = transform::general(std::move(f))](const auto&... x) { return transform::checkpoint(f, transform::list(x...)); };
+  return transform::transformed<true>(
+      [f = transform::general(std::move(f))](const Arrays& x) { return transform::checkpoint(f, x); });
 }
 
 // ---- compile --------------------------------------------------------------------------------------------------------
@@ -211,13 +213,14 @@ class Compiled {
 
   /// One step of training, in place. f maps (state..., inputs...) to (new state..., extra...), the new state with the
   /// shapes and types of the old; the new state replaces the old in `state`, in the same memory where nobody else holds
-  /// it, and the extra outputs are returned: valid until the next call. After the first call with a signature nothing is
-  /// allocated. Throws where f's outputs do not begin with the state.
+  /// it, and the extra outputs are returned: valid until the next call. After the first call with a signature nothing
+  /// is allocated. Throws where f's outputs do not begin with the state.
   const Arrays& step(Arrays& state, const Arrays& inputs = {});
   /// The same `count` times in a row with the same inputs: what remains is the last step's.
   const Arrays& steps(Arrays& state, const Arrays& inputs, std::int64_t count);
 
-  /// The plan of the last call, for people: each step, its shapes, bytes and operations; with PELLUCID_PROFILE=1 its time.
+  /// The plan of the last call, for people: each step, its shapes, bytes and operations; with PELLUCID_PROFILE=1 its
+  /// time.
   std::string explain_plan() const;
   /// The number of signatures traced so far.
   std::size_t signatures() const;
