@@ -92,6 +92,12 @@ template <class F>
 inline constexpr bool takes_list = is_transformed<F> || (std::is_invocable_v<const F&, const Arrays&> &&
                                                          !std::is_invocable_v<const F&, const Array&>);
 
+/// True where a call with one array gives one array back.
+template <class F>
+inline constexpr bool unwraps = !takes_list<F>;
+template <class Body, bool kUnwrap>
+inline constexpr bool unwraps<Transformed<Body, kUnwrap>> = kUnwrap;
+
 [[noreturn]] void wrong_count(std::size_t given);
 template <std::size_t>
 using ArrayAt = const Array&;
@@ -142,7 +148,7 @@ auto value_and_grad(F f, GradOptions options = {}) {
 /// The gradients alone: an Array where f takes one Array, else a list.
 template <class F>
 auto grad(F f, GradOptions options = {}) {
-  constexpr bool kUnwrap = !transform::takes_list<F>;
+  constexpr bool kUnwrap = transform::unwraps<F>;
   return transform::transformed<kUnwrap>(
       [f = transform::general(std::move(f)), options = std::move(options)](const Arrays& x) {
         return transform::value_and_grad(f, x, options).gradients;
@@ -180,14 +186,16 @@ Array hessian_product(F f, const Array& x, const Array& v) {
 /// 0 for all). Outputs get the batch axis at `out_axis`. One axis size must be common to all batched arguments.
 template <class F>
 auto vmap(F f, std::vector<std::optional<int>> in_axes = {}, int out_axis = 0) {
-  return transform::transformed<true>([f = transform::general(std::move(f)), in_axes = std::move(in_axes),
-                                       out_axis](const Arrays& x) { return transform::vmap(f, x, in_axes, out_axis); });
+  return transform::transformed<transform::unwraps<F>>(
+      [f = transform::general(std::move(f)), in_axes = std::move(in_axes), out_axis](const Arrays& x) {
+        return transform::vmap(f, x, in_axes, out_axis);
+      });
 }
 
 /// f whose intermediate values are not kept for backward but computed again (Chen et al. 2016).
 template <class F>
 auto checkpoint(F f) {
-  return transform::transformed<true>(
+  return transform::transformed<transform::unwraps<F>>(
       [f = transform::general(std::move(f))](const Arrays& x) { return transform::checkpoint(f, x); });
 }
 
