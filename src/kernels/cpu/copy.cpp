@@ -71,9 +71,28 @@ Loops make_loops(const std::int64_t* dst_strides, const std::int64_t* src_stride
 
 // ---- Two-dimensional transposition ----------------------------------------------------------------------------------
 
-/// dst[b * dst_step + a] = src[a * src_step + b] for a, b < kBlock<T>: a square of vectors of 32 bytes.
+/// The side of the squares that transpose_block() turns: a vector's elements (16 bytes of the short types, else 32).
 template <class T>
-constexpr std::int64_t kBlock = 32 / sizeof(T);
+constexpr std::int64_t kBlock = (sizeof(T) < 4 ? 16 : 32) / sizeof(T);
+
+/// dst[b * dst_step + a] = src[a * src_step + b] for a, b < kBlock<T>: each step interleaves vector i with the one half
+/// the vectors further, which turns the bits of (vector, lane) round by one place.
+template <class T>
+HWY_INLINE void transpose_block(T* dst, std::int64_t dst_step, const T* src, std::int64_t src_step) {
+  constexpr std::int64_t N = kBlock<T>;
+  const hn::FixedTag<T, N> d;
+  using Vec = hn::Vec<decltype(d)>;
+  Vec v[N], w[N];
+  for (std::int64_t a = 0; a < N; ++a) v[a] = hn::LoadU(d, src + a * src_step);
+  for (std::int64_t step = 1; step < N; step *= 2) {
+    for (std::int64_t i = 0; i < N / 2; ++i) {
+      w[2 * i] = hn::InterleaveLower(d, v[i], v[i + N / 2]);
+      w[2 * i + 1] = hn::InterleaveUpper(d, v[i], v[i + N / 2]);
+    }
+    for (std::int64_t i = 0; i < N; ++i) v[i] = w[i];
+  }
+  for (std::int64_t b = 0; b < N; ++b) hn::StoreU(v[b], d, dst + b * dst_step);
+}
 
 HWY_INLINE void transpose_block(std::uint32_t* dst, std::int64_t dst_step, const std::uint32_t* src,
                                 std::int64_t src_step) {
@@ -123,37 +142,40 @@ void transpose_plain(T* dst, std::int64_t dst_step, const T* src, std::int64_t s
   }
 }
 
+template <class T>
+constexpr std::int64_t kBand = 512 / sizeof(T);
+
 /// dst[b * dst_step + a] = src[a * src_step + b] for a < na, b < nb.
 template <class T>
 void transpose(T* dst, std::int64_t dst_step, const T* src, std::int64_t src_step, std::int64_t na, std::int64_t nb) {
-  // Tiles of whole cache lines on either side: 64 bytes along b times 64 bytes along a.
+  // Tiles of whole cache lines on either side (64 bytes along a times 64 bytes along b), in bands of 512 bytes of dst's
+  // rows, which bounds the pages that are in use at once.
   constexpr std::int64_t kTile = 64 / sizeof(T);
-  for (std::int64_t b = 0; b < nb; b += kTile) {
-    const std::int64_t b_size = std::min(kTile, nb - b);
-    for (std::int64_t a = 0; a < na; a += kTile) {
-      const std::int64_t a_size = std::min(kTile, na - a);
-      T* to = dst + b * dst_step + a;
-      const T* from = src + a * src_step + b;
-      if constexpr (sizeof(T) >= 4) {
-        constexpr std::int64_t kStep = kBlock<T>;
+  constexpr std::int64_t kStep = kBlock<T>;
+  if (na < kStep || nb < kStep) return transpose_plain(dst, dst_step, src, src_step, na, nb);
+  for (std::int64_t band = 0; band < na; band += kBand<T>) {
+    const std::int64_t band_end = std::min(na, band + kBand<T>);
+    for (std::int64_t b = 0; b < nb; b += kTile) {
+      const std::int64_t b_size = std::min(kTile, nb - b);
+      const std::int64_t b_whole = b_size / kStep * kStep;
+      for (std::int64_t a = band; a < band_end; a += kTile) {
+        const std::int64_t a_size = std::min(kTile, band_end - a);
         const std::int64_t a_whole = a_size / kStep * kStep;
-        const std::int64_t b_whole = b_size / kStep * kStep;
-        for (std::int64_t j = 0; j < b_whole; j += kStep) {
-          for (std::int64_t i = 0; i < a_whole; i += kStep) {
+        T* to = dst + b * dst_step + a;
+        const T* from = src + a * src_step + b;
+        for (std::int64_t i = 0; i < a_whole; i += kStep) {
+          for (std::int64_t j = 0; j < b_whole; j += kStep) {
             transpose_block(to + j * dst_step + i, dst_step, from + i * src_step + j, src_step);
           }
         }
         transpose_plain(to + a_whole, dst_step, from + a_whole * src_step, src_step, a_size - a_whole, b_whole);
         transpose_plain(to + b_whole * dst_step, dst_step, from + b_whole, src_step, a_size, b_size - b_whole);
-      } else {
-        transpose_plain(to, dst_step, from, src_step, a_size, b_size);
       }
     }
   }
 }
 
-// ---- Fills and broadcasts
-// ------------------------------------------------------------------------------------------------
+// ---- Fills and broadcasts -------------------------------------------------------------------------------------------
 
 template <class T>
 void fill_typed(T* y, T value, std::size_t n) {
@@ -246,10 +268,14 @@ HWY_INLINE void copy_line(T* dst, const T* src, const Dim& dim) {
   for (std::int64_t i = 0; i < dim.n; ++i) dst[i * dim.dst] = src[i * dim.src];
 }
 
+inline bool is_transposition(const Dim& outer, const Dim& inner) {
+  return inner.dst == 1 && outer.src == 1 && inner.src != 0;
+}
+
 /// The innermost two loops.
 template <class T>
 void copy_plane(T* dst, const T* src, const Dim& outer, const Dim& inner) {
-  if (inner.dst == 1 && outer.src == 1 && inner.src != 0 && outer.n > 1) {
+  if (is_transposition(outer, inner)) {
     return transpose(dst, outer.dst, src, inner.src, inner.n, outer.n);
   }
   if (inner.dst == 1 && outer.dst == inner.n) {
@@ -308,15 +334,21 @@ void pair_transposition(Loops& loops) {
 template <class T>
 void copy_in_pieces(T* dst, const T* src, const Loops& loops) {
   const auto bytes = loops.count * static_cast<std::int64_t>(sizeof(T));
-  // The longest loop is cut, the outermost of equals, at multiples of a cache line.
+  // The longest loop is cut, the outermost of equals, at multiples of a cache line; a transposition where its bands
+  // are.
   int cut = 0;
   for (int d = 1; d < loops.rank; ++d) {
     if (loops.dims[d].n > loops.dims[cut].n) cut = d;
   }
+  std::int64_t unit = 64 / sizeof(T);
+  if (const int last = loops.rank - 1;
+      last > 0 && is_transposition(loops.dims[last - 1], loops.dims[last]) && cut >= last - 1) {
+    unit = kBand<T>;
+    if (loops.dims[last].n >= 4 * unit) cut = last;
+  }
   const std::int64_t n = loops.dims[cut].n;
-  constexpr std::int64_t kLine = 64 / sizeof(T);
   const std::int64_t wanted = std::max<std::int64_t>(1, n / (bytes / kPieceBytes + 1));
-  const std::int64_t step = wanted < kLine ? wanted : wanted / kLine * kLine;
+  const std::int64_t step = n < 2 * unit ? wanted : (wanted + unit - 1) / unit * unit;
   base::parallel_for((n + step - 1) / step, [&](std::int64_t piece) {
     std::array<Dim, kMaxRank> dims = loops.dims;
     Dim& dim = dims[static_cast<std::size_t>(cut)];

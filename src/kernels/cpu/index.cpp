@@ -187,6 +187,13 @@ std::int64_t scatter_add(void* y_, const void* updates_, const std::int64_t* ind
       for (std::int64_t o = o0; o < o1; ++o) {
         T* to = y + o * n * inner + s0;
         const T* from = updates + o * count * inner + s0;
+        if (inner == 1) {
+          for (std::int64_t i = 0; i < count; ++i) {
+            T& place = to[from_start(index[i], n)];
+            place = sum(place, from[i]);
+          }
+          continue;
+        }
         for (std::int64_t i = 0; i < count; ++i, from += inner) {
           T* row = to + from_start(index[i], n) * inner;
           if (width <= 4) {

@@ -86,7 +86,7 @@ inline Key<T> sort_key(T value, bool descending) {
 /// Sorts words that all differ by their lower bits or are equal throughout: by the byte at `shift`, then within each
 /// bucket by the bytes below, each word swapped straight to its bucket (an American flag sort). No other memory.
 void sort_words(std::uint64_t* words, std::int64_t n, int shift) {
-  constexpr std::int64_t kSmall = 256;
+  constexpr std::int64_t kSmall = 64;
   while (n > kSmall) {
     std::array<std::int64_t, 256> end{};
     for (std::int64_t i = 0; i < n; ++i) ++end[words[i] >> shift & 255];
