@@ -1,5 +1,6 @@
-// What the kernels offer to the layers above: functions over pointers, sizes and strides, chosen once for the processor.
-// Kernels check nothing but asserts, allocate nothing while they run, and give the same bits on every vector width.
+// What the kernels offer to the layers above: functions over pointers, sizes and strides, chosen once for the
+// processor. Kernels check nothing but asserts, allocate nothing while they run, and give the same bits on every vector
+// width.
 #pragma once
 
 #include <array>
@@ -62,7 +63,7 @@ struct MapTable {
   Maps logical_and, logical_or, logical_xor;                        // bool
   Maps bitwise_and, bitwise_or, bitwise_xor;                        // int32, int64, uint8, bool
   Maps left_shift, right_shift, right_shift_logical;                // int32, int64, uint8
-  Maps relu_gate;                                  // number: y = b > 0 ? a : 0 (the backward of relu, b its output or input)
+  Maps relu_gate;  // number: y = b > 0 ? a : 0 (the backward of relu, b its output or input)
   // Ternary.
   Maps select;  // by the type of b and c: y = a ? b : c, a is bool; every type, bfloat16 too
   Maps fma;     // float: a * b + c with one rounding
@@ -74,11 +75,18 @@ const MapTable& map_table();
 // ---- Reductions -----------------------------------------------------------------------------------------------------
 //
 // The order of a reduction is fixed by its length alone. Along a row: blocks of kReduceBlock elements; inside a block,
-// element i goes to virtual lane i mod 16; a lane adds 8 consecutive of its elements one after the other from the first,
-// and these partial sums are added pairwise in a binary-counter tree; blocks are merged, lane by lane, in a
-// binary-counter tree too; last the 16 lanes by halves (0+8, ..., then 0+4, ...). Lanes without elements hold the identity. Down a column: groups of 8 rows one after the other from the first, groups merged in
-// a binary-counter tree. (Binary-counter tree: partial 0 with 1, 2 with 3, then those two, ...; what is left at the end
-// is merged from the latest, smallest one towards the earliest: ((big + mid) + small) is computed as big + (mid + small).)
+// element i goes to virtual lane i mod 16; a lane adds 8 consecutive of its elements one after the other from the
+// first, and these partial sums are added pairwise in a binary-counter tree; blocks are merged, lane by lane, in a
+// binary-counter tree too; last the 16 lanes by halves (0+8, ..., then 0+4, ...). Down a column: groups of 8 rows one
+// after the other from the first, groups merged in a binary-counter tree. (Binary-counter tree: partial 0 with 1, 2
+// with 3, then those two, ...; what is left at the end is merged from the latest, smallest one towards the earliest:
+// ((big + mid) + small) is computed as big + (mid + small).) The earlier operand always stands first.
+//
+// A lane without elements holds the identity, which leaves every x as it is, bit for bit: -0 for float sums, 1 for
+// products, for max and min the value that every other one beats. So one element alone is its own reduction. The
+// reduction of no elements at all is 0 for sums (not -0), else the identity. Greatest and least of floats: NaN wins, -0
+// is less than 0 (IEEE 754-2019 maximum and minimum), so they do not depend on the order. The bits of a NaN are not
+// promised.
 
 inline constexpr std::size_t kReduceBlock = 1024;
 inline constexpr std::size_t kLanes = 16;
@@ -86,7 +94,7 @@ inline constexpr std::size_t kColumnGroup = 8;
 
 /// y[r] = reduction of x[r * cols + 0 .. cols) for r < rows. Any cols, 0 included (the identity).
 using ReduceRows = void (*)(void* y, const void* x, std::size_t rows, std::size_t cols);
-/// lanes[0 .. 16) = the lanes of one block of n <= kReduceBlock contiguous elements.
+/// lanes[0 .. 16) = the lanes of one block of n contiguous elements, 1 <= n <= kReduceBlock.
 using ReduceLanes = void (*)(void* lanes, const void* x, std::size_t n);
 /// y[0] = the 16 lanes merged by halves.
 using ReduceFinish = void (*)(void* y, const void* lanes);
@@ -101,7 +109,7 @@ struct Reduction {
   ByDType<ReduceFinish> finish;
   ByDType<ReduceColumns> columns;
   ByDType<ReduceAllColumns> all_columns;
-  Maps merge;  // merges two partials elementwise: add, multiply, maximum, minimum
+  Maps merge;  // merges two partials elementwise, the earlier one first: add, multiply, maximum, minimum
 };
 
 struct ReduceTable {
@@ -114,6 +122,7 @@ const ReduceTable& reduce_table();
 // `size` is the size of an element in bytes (1, 2, 4, 8); strides count elements, and may be 0 or negative.
 
 /// dst[sum(i_d * dst_strides[d])] = src[sum(i_d * src_strides[d])] over the whole shape. Any rank up to 16. One thread.
+/// dst and src do not overlap, and no two elements go to one place.
 void copy_strided(void* dst, const std::int64_t* dst_strides, const void* src, const std::int64_t* src_strides,
                   const std::int64_t* shape, int rank, std::size_t size);
 /// The same, cut into pieces over the thread pool when it is large.
@@ -132,8 +141,8 @@ void expand_columns(void* y, const void* x, std::size_t rows, std::size_t cols, 
 // They use the thread pool when the work is large; results do not depend on it.
 
 /// y[o, i, s] = x[o, index[i], s] for x (outer, n, inner), y (outer, count, inner).
-std::int64_t take(void* y, const void* x, const std::int64_t* index, std::int64_t outer, std::int64_t n, std::int64_t inner,
-                  std::int64_t count, std::size_t size);
+std::int64_t take(void* y, const void* x, const std::int64_t* index, std::int64_t outer, std::int64_t n,
+                  std::int64_t inner, std::int64_t count, std::size_t size);
 /// y[o, index[i], s] += updates[o, i, s], i ascending. y (outer, n, inner) holds the start values. Number types.
 std::int64_t scatter_add(void* y, const void* updates, const std::int64_t* index, std::int64_t outer, std::int64_t n,
                          std::int64_t inner, std::int64_t count, DType dtype);
@@ -141,25 +150,29 @@ std::int64_t scatter_add(void* y, const void* updates, const std::int64_t* index
 std::int64_t take_along(void* y, const void* x, const std::int64_t* index, std::int64_t outer, std::int64_t n,
                         std::int64_t inner, std::int64_t count, std::size_t size);
 /// y[o, index[o, i, s], s] += updates[o, i, s], i ascending.
-std::int64_t scatter_add_along(void* y, const void* updates, const std::int64_t* index, std::int64_t outer, std::int64_t n,
-                               std::int64_t inner, std::int64_t count, DType dtype);
+std::int64_t scatter_add_along(void* y, const void* updates, const std::int64_t* index, std::int64_t outer,
+                               std::int64_t n, std::int64_t inner, std::int64_t count, DType dtype);
 
-/// y[r, :] = the stable order of x[r, :] (rows x cols), ascending or descending, NaN last. Any type.
+/// y[r, :] = the stable order of x[r, :] (rows x cols), ascending or descending, NaN last; 0 and -0 are equal. Any
+/// type, cols < 2^32. Sorts in y, without other memory.
 void argsort_rows(std::int64_t* y, const void* x, std::int64_t rows, std::int64_t cols, bool descending, DType dtype);
 /// y[j] = the first i with value[j] <= sorted[i] (right: value[j] < sorted[i]), in 0..n. Any type; NaN sorts last.
-void searchsorted(std::int64_t* y, const void* sorted, std::int64_t n, const void* values, std::int64_t count, bool right,
-                  DType dtype);
+void searchsorted(std::int64_t* y, const void* sorted, std::int64_t n, const void* values, std::int64_t count,
+                  bool right, DType dtype);
 
 enum class Cumulation { kSum, kProd, kMax, kMin };
-/// y[o, i, s] = x[o, 0, s] op ... op x[o, i, s], in order. Number types.
-void cumulate(void* y, const void* x, std::int64_t outer, std::int64_t n, std::int64_t inner, Cumulation kind, DType dtype);
+/// y[o, i, s] = x[o, 0, s] op ... op x[o, i, s], in order. Number types. y may be x.
+void cumulate(void* y, const void* x, std::int64_t outer, std::int64_t n, std::int64_t inner, Cumulation kind,
+              DType dtype);
 
 // ---- Random ---------------------------------------------------------------------------------------------------------
 
-/// y[i] = the word i % 4 of Philox4x32-10 with the key's seed and the counter (i / 4, stream), for first <= i < first + n
-/// (y points at element `first`). A key is two int64: seed, stream.
+/// y[i] = the word i % 4 of Philox4x32-10 with the key's seed and the counter (i / 4, stream), for first <= i < first +
+/// n (y points at element `first`). A key is two int64: seed, stream.
 void random_bits(std::int32_t* y, const std::int64_t* key, std::uint64_t first, std::size_t n);
-/// folded = a new key with the same seed and a stream made from (stream, data) by one Philox evaluation.
+/// folded = a new key with the same seed, whose stream is the words 0 and 1 (low word first) of Philox4x32-10 under the
+/// key seed ^ 0x5851F42D4C957F2D with the counter (data, stream). The other seed keeps streams' names apart from the
+/// bits of random_bits(). folded may be key.
 void random_fold(std::int64_t* folded, const std::int64_t* key, std::int64_t data);
 
 // ---- Contraction ----------------------------------------------------------------------------------------------------
@@ -175,11 +188,11 @@ struct ContractShape {
   std::int64_t m = 0, n = 0, k = 0;
   std::int64_t a_m = 0, a_k = 0;  // strides in elements; any, 0 and negative included
   std::int64_t b_k = 0, b_n = 0;
-  std::int64_t c_m = 0;                                   // the row stride of c, >= n; c's columns are contiguous
-  std::vector<std::int64_t> batch;                        // batch sizes, outermost first
-  std::vector<std::int64_t> a_batch, b_batch, c_batch;    // strides for each of them (0: broadcast)
-  bool bias = false;                                      // a contiguous row of n
-  bool relu = false;                                      // act is relu, else the identity
+  std::int64_t c_m = 0;                                 // the row stride of c, >= n; c's columns are contiguous
+  std::vector<std::int64_t> batch;                      // batch sizes, outermost first
+  std::vector<std::int64_t> a_batch, b_batch, c_batch;  // strides for each of them (0: broadcast)
+  bool bias = false;                                    // a contiguous row of n
+  bool relu = false;                                    // act is relu, else the identity
 };
 
 inline constexpr std::int64_t kContractChunk = 1024;
@@ -200,7 +213,8 @@ class Contract {
   /// Bytes of scratch memory that run() needs, 64-byte aligned; 0 for small ones. May grow with the thread count, which
   /// is fixed by set_threads before.
   std::size_t workspace() const { return workspace_; }
-  void run(void* c, const void* a, const void* b, const void* bias, void* workspace, const ContractDone& done = {}) const {
+  void run(void* c, const void* a, const void* b, const void* bias, void* workspace,
+           const ContractDone& done = {}) const {
     run_(*this, c, a, b, bias, workspace, done);
   }
   const ContractShape& shape() const { return shape_; }
