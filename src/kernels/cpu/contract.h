@@ -18,7 +18,6 @@ struct ContractPlan {
   // shape alone, and so do the rectangles of ContractDone.
   std::int64_t rows = 0, columns = 0, group = 1;
   std::int64_t row_pieces = 1, column_pieces = 1, batch = 1;
-  std::int64_t depth = 0;         // of packed blocks: steps of p between which tiles keep their sums in memory
   std::int64_t chunk_pieces = 1;  // above 1: the chunks of k are cut too, and added in order at the end
   std::int64_t chunks = 1;        // of one such piece
   std::int64_t threads = 1;       // for which there is scratch memory
@@ -27,10 +26,12 @@ struct ContractPlan {
   bool swap = false, pack_s = false, pack_v = false;
   bool indirect = false;  // sums go through scratch memory: they are transposed or rounded on their way to c
   bool by_group = false;  // ContractDone is called for each group of columns, not for a whole piece
+  std::int64_t reserved = 0;
 };
 
-/// Columns that are packed together: 4 vectors of 64 bytes, so that packing reads whole lines and few pages.
-inline constexpr std::int64_t kContractGroup = 64;
+/// Columns that are packed together, in bytes: packing reads whole lines and few pages, and a group of 1024 steps is
+/// half of an L2 of 512 KiB.
+inline constexpr std::int64_t kContractGroupBytes = 256;
 
 /// Lanes of a vector and rows of the highest tile, as the kernel of the chosen instruction set has them.
 struct ContractWidths {
@@ -50,8 +51,8 @@ static_assert(sizeof(ContractPlan) == sizeof(std::array<std::int64_t, 12>));
 
 /// Scratch memory of one thread, in elements of the type that sums have.
 struct ContractSlot {
-  std::int64_t s = 0, v = 0, sums = 0, partial = 0;  // where each begins
-  std::int64_t sums_row = 0;                         // from one row of `sums` and `partial` to the next
+  std::int64_t s = 0, v = 0, sums = 0;  // where each begins
+  std::int64_t sums_row = 0;            // from one row of `sums` to the next
   std::int64_t size = 0;
 };
 ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan, const ContractWidths& widths);

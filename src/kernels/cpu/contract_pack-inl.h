@@ -106,6 +106,57 @@ struct Strides {
 
 // ---- Packing --------------------------------------------------------------------------------------------------------
 
+/// The same for kPanels whole panels of 2 vectors side by side, one behind the other in `to`; x's columns are
+/// contiguous. One sweep over the rows of x, since reading them panel by panel takes a line here and there.
+template <int kPanels, class T, class S>
+HWY_INLINE void pack_panels(T* HWY_RESTRICT to, const S* x, Size x_k, Size k) {
+  const hn::ScalableTag<T> d;
+  constexpr Size lanes = kLanesOf<T>;
+  for (Size p = 0; p < k; ++p) {
+    HWY_UNROLL(8)
+    for (int q = 0; q < kPanels; ++q) {
+      hwy::Prefetch(x + 8 * x_k + 2 * q * lanes);
+      T* out = to + q * 2 * lanes * k;
+      hn::Store(load(d, x + 2 * q * lanes), d, out);
+      hn::Store(load(d, x + (2 * q + 1) * lanes), d, out + lanes);
+    }
+    x += x_k;
+    to += 2 * lanes;
+  }
+}
+
+/// The tiles of `cut` one behind the other in `to`, `width` wide, for an operand whose rows are contiguous: several
+/// tiles in one sweep, since each takes less than a line of every row of x. to[p * width + lane] beyond a tile's rows
+/// is overwritten by the next step, or not read.
+template <class T>
+void pack_tiles(T* HWY_RESTRICT to, Size width, const T* x, Size x_k, const RowCut& cut, Size k) {
+  const hn::ScalableTag<T> d;
+  constexpr Size lanes = kLanesOf<T>;
+  constexpr Size kSweep = 8;
+  const Size tiles = cut.high_count + cut.low_count;
+  const Size rows = cut.high * cut.high_count + cut.low * cut.low_count;
+  for (Size first = 0; first < tiles; first += kSweep) {
+    const Size end = first + kSweep < tiles ? first + kSweep : tiles;
+    for (Size p = 0; p < k; ++p) {
+      const T* from = x + p * x_k + first * cut.low + (first < cut.high_count ? first : cut.high_count);
+      T* out = to + first * width * k + p * width;
+      for (Size tile = first; tile < end; ++tile) {
+        const Size height = tile < cut.high_count ? cut.high : cut.low;
+        for (Size j = 0; j < height; j += lanes) {
+          // The last lanes of all rows are read by a mask, so that nothing beyond the operand is.
+          const Size left = x + p * x_k + rows - (from + j);
+          hn::StoreU(HWY_LIKELY(left >= lanes)
+                         ? hn::LoadU(d, from + j)
+                         : hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(left)), d, from + j),
+                     d, out + j);
+        }
+        from += height;
+        out += width * k;
+      }
+    }
+  }
+}
+
 /// to[p * width + j] = x[j * stride.outer + p * stride.k] for p < k, j < columns; to[p * width + j] for columns <= j <
 /// padded is undefined but written. `padded`, a multiple of the lanes, is at most the width rounded up to them: a step
 /// whose lanes reach over the width overwrites the next one's, so `to` has room for a vector more.
@@ -133,17 +184,16 @@ void pack(T* HWY_RESTRICT to, Size width, Size padded, const S* x, Strides strid
   constexpr Size block = kBlock<T>;
   const Size k_whole = stride.k == 1 ? k / block * block : 0;
   if (k_whole > 0) {
-    const Size last = columns - 1;
-    // Blocks of p outside, so that lanes beyond the width are overwritten by the steps that follow.
-    for (Size p = 0; p < k_whole; p += block) {
-      for (Size j = 0; j < padded; j += lanes) {
+    for (Size j = 0; j < padded; j += lanes) {
+      const S* row[lanes];
+      for (Size i = 0; i < lanes; ++i) row[i] = x + (j + i < columns ? j + i : columns - 1) * stride.outer;
+      T* out = to + j;
+      for (Size p = 0; p < k_whole; p += block) {
         hn::Vec<decltype(d)> column[block];
-        transpose_block<T>(column, [&](auto d128, Size i) HWY_ATTR {
-          const Size at = j + i < last ? j + i : last;
-          return load(d128, x + at * stride.outer + p);
-        });
+        transpose_block<T>(column, [&](auto d128, Size i) HWY_ATTR { return load(d128, row[i] + p); });
         HWY_UNROLL(4)
-        for (Size q = 0; q < block; ++q) hn::StoreU(column[q], d, to + (p + q) * width + j);
+        for (Size q = 0; q < block; ++q) hn::StoreU(column[q], d, out + q * width);
+        out += block * width;
       }
     }
   }

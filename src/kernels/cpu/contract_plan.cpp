@@ -14,17 +14,23 @@ constexpr Size round_up(Size x, Size to) { return (x + to - 1) / to * to; }
 constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
 
 // Cycles of one element (measured on Zen 3, float32), in which 16 multiply-adds are done.
-constexpr double kCopyCost = 0.12;       // packed from contiguous memory
-constexpr double kTransposeCost = 0.25;  // packed across, or finished across
-constexpr double kStrayCost = 1.0;       // packed one by one
+constexpr double kCopyCost = 0.3;       // packed from contiguous memory
+constexpr double kTransposeCost = 0.4;  // packed across, or finished across
+constexpr double kStrayCost = 1.0;      // packed one by one
+constexpr double kReadCost = 0.1;       // read by tiles where it lies
 
 // What one thread's caches are taken to hold, in bytes, on every machine.
 constexpr Size kL1 = 32 << 10;
-constexpr Size kL2Block = 256 << 10;  // half of L2: the rows that all columns of a piece pass over
+constexpr Size kL2Block = 256 << 10;  // half of L2
 
 constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
 constexpr Size kMostPieceRows = 256, kMostPieceColumns = 512;
-constexpr Size kMostDepth = 384;
+
+/// True where lines `stride` elements apart fall into few sets of a cache, or each into a page of its own.
+bool collides(Size stride, Size element) {
+  const Size bytes = std::abs(stride) * element;
+  return bytes >= 2048 && (bytes % 1024 == 0 || bytes >= 8192);
+}
 
 /// One way to look at the contraction: which operand is v.
 struct View {
@@ -35,9 +41,12 @@ struct View {
   bool convert = false;
   bool indirect = false;
 
+  /// s along its rows is read well where it lies; across, each step is a line of its own, and these may collide.
+  bool packs_s() const {
+    return convert || (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 && collides(s_k, element));
+  }
   bool v_contiguous() const { return v_column == 1 || columns == 1; }
   double v_pack_cost() const { return v_contiguous() ? kCopyCost : v_k == 1 ? kTransposeCost : kStrayCost; }
-  double s_pack_cost() const { return s_row == 1 ? 2 * kCopyCost : s_k == 1 ? kTransposeCost : kStrayCost; }
 };
 
 View view_of(const ContractShape& shape, bool swap) {
@@ -73,17 +82,10 @@ double cost(const View& v) {
   return cycles;
 }
 
-/// True where lines `stride` elements apart fall into few sets of a cache, or each into a page of its own.
-bool collides(Size stride, Size element) {
-  const Size bytes = std::abs(stride) * element;
-  return bytes >= 2048 && (bytes % 1024 == 0 || bytes >= 8192);
-}
-
 void choose_packing(const View& v, ContractPlan& plan) {
   const Size span = std::min<Size>(v.k, kContractChunk) * std::abs(v.v_k) * v.element;
   plan.pack_v = v.convert || !v.v_contiguous() || (plan.rows >= 16 && span > kL1);
-  plan.pack_s = v.convert || (plan.rows >= 4 && plan.columns >= 64 &&
-                              (v.s_k == 1 ? v.k >= 32 && collides(v.s_row, v.element) : collides(v.s_k, v.element)));
+  plan.pack_s = v.packs_s();
 }
 
 /// Cuts rows and columns so that there are about `wanted` pieces, with the least work in packing and in the largest.
@@ -96,23 +98,25 @@ void cut(const View& v, Size wanted, bool small, ContractPlan& plan) {
   const auto work = [&](Size rows, Size columns) {
     const double k = static_cast<double>(v.k), r = static_cast<double>(rows), c = static_cast<double>(columns);
     const double v_pack = rows >= 16 || !v.v_contiguous() ? v.v_pack_cost() : 0;
-    return k * (r * c / static_cast<double>(64 / v.element) + c * v_pack + r * v.s_pack_cost() / 4);
+    return k *
+           (r * c / static_cast<double>(64 / v.element) + c * v_pack + r * (v.packs_s() ? kTransposeCost : kReadCost));
   };
   double best = -1;
+  bool best_enough = false;
   for (Size column_cuts = 1; column_cuts <= std::max<Size>(1, v.columns / 32); ++column_cuts) {
-    const Size columns =
-        std::min(round_up(divide_up(v.columns, column_cuts), v.columns > 64 ? 32 : 8), kMostPieceColumns);
+    const Size columns = std::min(round_up(divide_up(v.columns, column_cuts), 16), kMostPieceColumns);
     const Size column_pieces = divide_up(v.columns, columns);
     const Size row_cuts = std::min(divide_up(wanted, column_pieces), std::max<Size>(1, v.rows / 12));
-    const Size rows = std::min(round_up(divide_up(v.rows, row_cuts), row_cuts > 1 ? 12 : 1), kMostPieceRows);
+    const Size rows = std::min(divide_up(v.rows, row_cuts), kMostPieceRows);
     const Size row_pieces = divide_up(v.rows, rows);
     const Size pieces = row_pieces * column_pieces;
     // An odd number of pieces leaves one of two threads waiting.
     const double count = static_cast<double>(pieces == 1 || wanted == 1 ? pieces : round_up(pieces, 2));
     const double total = count * work(std::min(rows, v.rows), std::min(columns, v.columns));
-    const bool enough = pieces >= wanted || best < 0;
-    if (enough && (best < 0 || total < best)) {
+    const bool enough = pieces >= wanted;
+    if (best < 0 || enough > best_enough || (enough == best_enough && total < best)) {
       best = total;
+      best_enough = enough;
       plan.rows = rows;
       plan.columns = columns;
     }
@@ -137,10 +141,12 @@ ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan,
   };
   const Size most_rows = std::max(round_up(widths.tile_rows, widths.lanes), round_up(widths.tile_rows1, widths.lanes));
   const Size tiles = divide_up(plan.rows, std::min(widths.tile_rows, widths.tile_rows1));
-  slot.s = take(plan.pack_s, tiles * most_rows * plan.depth);
-  slot.v = take(plan.pack_v, round_up(std::min(kContractGroup, plan.columns), align) * plan.depth);
+  const Size depth = std::min(shape.k, kContractChunk);
+  const Size group =
+      std::min(kContractGroupBytes / static_cast<Size>(size_of(contract_sums(shape.dtype))), plan.columns);
+  slot.s = take(plan.pack_s, tiles * most_rows * depth);
+  slot.v = take(plan.pack_v, round_up(group, align) * depth);
   slot.sums = take(plan.indirect && plan.chunk_pieces == 1, plan.rows * slot.sums_row);
-  slot.partial = take(shape.k > kContractChunk && plan.depth < kContractChunk, plan.rows * slot.sums_row);
   slot.size = at;
   return slot;
 }
@@ -156,9 +162,9 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   const double one =
       static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(std::max<Size>(shape.k, 1));
   const double whole = one * static_cast<double>(plan.batch);
-  // Up to 8 pieces while they are small, then more.
-  const double least = static_cast<double>(kLeastPiece);
-  const Size wanted = static_cast<Size>(std::clamp(whole / least, 1.0, std::clamp(whole / (8 * least), 8.0, 64.0)));
+  // A few pieces while the work is small, then more: packing is repeated for each.
+  const double few = std::clamp(whole / (32 * least), 4.0, 16.0);
+  const Size wanted = static_cast<Size>(std::clamp(whole / least, 1.0, std::clamp(whole / (64 * least), few, 64.0)));
   cut(v, std::max<Size>(1, wanted / plan.batch), one < least, plan);
   if (one < least) plan.group = std::clamp<Size>(plan.batch / wanted, 1, static_cast<Size>(std::max(1.0, least / one)));
 
@@ -173,12 +179,6 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   }
 
   choose_packing(v, plan);
-  const Size longest = std::min<Size>(std::max<Size>(shape.k, 1), kContractChunk);
-  const Size bytes = longest * std::max(plan.rows, kContractGroup) * v.element;
-  Size cuts = divide_up(bytes, kL2Block);
-  if (plan.pack_s || plan.pack_v) cuts = std::max(cuts, divide_up(longest, kMostDepth));
-  plan.depth = cuts == 1 ? longest : round_up(divide_up(longest, cuts), 4);
-  if (shape.k > kContractChunk && cuts > 1) plan.depth = round_up(divide_up(kContractChunk, cuts), 4);
   plan.by_group =
       !plan.swap && !plan.indirect && plan.chunk_pieces == 1 && plan.rows * plan.columns * v.element > kL2Block;
 

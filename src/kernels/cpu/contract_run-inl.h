@@ -29,29 +29,59 @@ constexpr ContractWidths widths_of() {
   return {kLanesOf<T>, kTileRows<T>, kTileRows1<T>};
 }
 
-/// A block of sums on one thread: c[i * c_row + j] for i < rows, j < columns, k from 0 to `k`.
+/// A block of sums on one thread: c[i * c_row + j] for i < rows, j < columns.
 template <class T, class S>
 struct Block {
   const S* s = nullptr;
   Strides s_stride;
   const S* v = nullptr;
   Strides v_stride;
-  Size rows = 0, columns = 0, k = 0, depth = 0;
+  Size rows = 0, columns = 0, k = 0;
   T* c = nullptr;
   Size c_row = 0;
-  T* partial = nullptr;  // sums of a chunk that is not yet complete; c where there is only one chunk
-  Size partial_row = 0;
   const T* bias = nullptr;
   bool relu = false;
   T* s_packed = nullptr;  // scratch memory where the operand is packed
   T* v_packed = nullptr;
+  Size v_beyond = 0;  // columns that v has beyond this block's: the next block is likely to read them
 };
+
+/// Fetches the part `slice` of `slices` of what packing the columns from `column` on will read, into L2: packing would
+/// else wait for memory while the multipliers wait for packing.
+template <class T, class S>
+HWY_INLINE void prefetch_group(const Block<T, S>& b, Size column, Size columns, Size from, Size length, Size slice,
+                               Size slices) {
+  constexpr Size line = 64 / static_cast<Size>(sizeof(S));
+  const bool across = b.v_stride.outer == 1;  // else along k, or not contiguous at all
+  if (!across && b.v_stride.k != 1) return;
+  const Size rows = across ? length : columns;
+  const Size row_size = across ? columns : length;
+  const Size row_stride = across ? b.v_stride.k : b.v_stride.outer;
+  const S* x = b.v + column * b.v_stride.outer + from * b.v_stride.k;
+  for (Size i = rows * slice / slices; i < rows * (slice + 1) / slices; ++i) {
+    for (Size j = 0; j < row_size; j += line) __builtin_prefetch(x + i * row_stride + j, 0, 2);
+  }
+}
+
+/// From this many steps on, a tile of rows is taken through all columns of a group before the next: its part of s stays
+/// in L1 and v's panels come from L2, 64 bytes in 6 cycles. Below, all rows are taken through a panel, which stays in
+/// L1.
+inline constexpr Size kLongTile = 256;
+
+/// Columns of a group: 256 bytes of each row of v.
+template <class T>
+inline constexpr Size kGroup = kContractGroupBytes / static_cast<Size>(sizeof(T));
 
 /// Copies `columns` columns of v, `length` steps from `from` on, into panels as wide as the tiles that will read them.
 template <class T, class S>
 void pack_group(const Block<T, S>& b, Size rows, Size column, Size columns, Size from, Size length) {
   constexpr Size lanes = kLanesOf<T>;
   Size vectors = (columns + lanes - 1) / lanes;
+  constexpr int kPanels = static_cast<int>(kGroup<T> / (2 * lanes));
+  if (columns == kGroup<T> && b.v_stride.outer == 1 && tile_vectors<T>(rows, vectors) == 2) {
+    pack_panels<kPanels>(b.v_packed, b.v + column + from * b.v_stride.k, b.v_stride.k, length);
+    return;
+  }
   for (Size j = 0; j < columns;) {
     const int nv = tile_vectors<T>(rows, vectors);
     const Size width = nv * lanes;
@@ -62,39 +92,45 @@ void pack_group(const Block<T, S>& b, Size rows, Size column, Size columns, Size
   }
 }
 
+/// Packs `length` steps of s from `from` on, a tile of rows after the other.
+template <class T, class S>
+void pack_rows(const Block<T, S>& b, const RowCut& cut, Size width, Size from, Size length) {
+  constexpr Size lanes = kLanesOf<T>;
+  const S* x = b.s + from * b.s_stride.k;
+  if constexpr (std::is_same_v<S, T>) {
+    if (b.s_stride.outer == 1) return pack_tiles(b.s_packed, width, x, b.s_stride.k, cut, length);
+  }
+  for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
+    const Size rows = tile < cut.high_count ? cut.high : cut.low;
+    pack(b.s_packed + tile * width * length, width, (rows + lanes - 1) / lanes * lanes, x, b.s_stride, rows, length);
+    x += rows * b.s_stride.outer;
+  }
+}
+
 /// Calls group_done(first column, end) when a group of columns has its final sums.
 template <class T, class S, class F>
 void run_block(const Block<T, S>& b, const F& group_done) {
   constexpr Size lanes = kLanesOf<T>;
-  const Size all_vectors = (b.columns + lanes - 1) / lanes;
-  const Size tile_rows = all_vectors == 1 ? kTileRows1<T> : kTileRows<T>;
+  const Size tile_rows = b.columns <= lanes ? kTileRows1<T> : kTileRows<T>;
   const RowCut cut = RowCut::of(b.rows, tile_rows);
   const Size s_width = tile_rows <= lanes ? tile_rows : (tile_rows + lanes - 1) / lanes * lanes;
-  const Size group = b.v_packed != nullptr ? kContractGroup : 4 * kContractGroup;
+  const Size group = b.v_packed != nullptr ? kGroup<T> : 4 * kGroup<T>;
 
   Size from = 0;
   do {
-    const Size chunk = from / kContractChunk * kContractChunk;
-    const Size chunk_end = least(b.k, chunk + kContractChunk);
-    const Size length = least(b.depth, chunk_end - from);
-    const bool complete = from + length == chunk_end;
+    const Size length = least(b.k - from, kContractChunk);
     const bool last = from + length == b.k;
-
     TileColumn<T> column;
     column.k = length;
+    column.c_row = b.c_row;
+    column.add = from > 0;
     column.relu = last && b.relu;
     if (b.s_packed != nullptr) {
       column.s = b.s_packed;
       column.s_row = 1;
       column.s_k = s_width;
       column.s_tile = s_width * length;
-      Size i = 0;
-      for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
-        const Size rows = tile < cut.high_count ? cut.high : cut.low;
-        pack(b.s_packed + tile * column.s_tile, s_width, (rows + lanes - 1) / lanes * lanes,
-             b.s + i * b.s_stride.outer + from * b.s_stride.k, b.s_stride, rows, length);
-        i += rows;
-      }
+      pack_rows(b, cut, s_width, from, length);
     } else if constexpr (std::is_same_v<S, T>) {
       column.s = b.s + from * b.s_stride.k;
       column.s_row = b.s_stride.outer;
@@ -103,30 +139,41 @@ void run_block(const Block<T, S>& b, const F& group_done) {
 
     for (Size j0 = 0; j0 < b.columns; j0 += group) {
       const Size columns = least(group, b.columns - j0);
-      Size vectors = (columns + lanes - 1) / lanes;
       if (b.v_packed != nullptr) pack_group(b, b.rows, j0, columns, from, length);
-      for (Size j = 0; j < columns;) {
-        const int nv = tile_vectors<T>(b.rows, vectors);
+      const auto panels = [&](TileColumn<T> t, const RowCut& rows) HWY_ATTR {
+        T* c = t.c + j0;
+        Size vectors = (columns + lanes - 1) / lanes;
+        for (Size j = 0; j < columns;) {
+          const int nv = tile_vectors<T>(b.rows, vectors);
+          if (b.v_packed != nullptr) {
+            t.v = b.v_packed + j * length;
+            t.v_k = nv * lanes;
+          } else if constexpr (std::is_same_v<S, T>) {
+            t.v = b.v + from * b.v_stride.k + (j0 + j);
+            t.v_k = b.v_stride.k;
+          }
+          t.last = least(lanes, columns - j - (nv - 1) * lanes);
+          t.c = c + j;
+          if (last && b.bias != nullptr) t.bias = b.bias + j0 + j;
+          run_tile_column(t, rows, nv);
+          vectors -= nv;
+          j += nv * lanes;
+        }
+      };
+      column.c = b.c;
+      if (length < kLongTile) {
+        panels(column, cut);
+      } else {
         TileColumn<T> t = column;
-        if (b.v_packed != nullptr) {
-          t.v = b.v_packed + j * length;
-          t.v_k = nv * lanes;
-        } else if constexpr (std::is_same_v<S, T>) {
-          t.v = b.v + from * b.v_stride.k + (j0 + j);
-          t.v_k = b.v_stride.k;
+        const Size tiles = cut.high_count + cut.low_count;
+        const Size next = b.v_packed == nullptr ? 0 : least(kGroup<T>, b.columns + b.v_beyond - (j0 + columns));
+        for (Size tile = 0; tile < tiles; ++tile) {
+          if (next > 0) prefetch_group(b, j0 + columns, next, from, length, tile, tiles);
+          const Size rows = tile < cut.high_count ? cut.high : cut.low;
+          panels(t, {rows, 1, 0, 0});
+          t.s += b.s_packed != nullptr ? t.s_tile : rows * t.s_row;
+          t.c += rows * t.c_row;
         }
-        t.last = least(lanes, columns - j - (nv - 1) * lanes);
-        t.c = complete ? b.c + j0 + j : b.partial + j0 + j;
-        t.c_row = complete ? b.c_row : b.partial_row;
-        if (from != chunk) {
-          t.from = b.partial + j0 + j;
-          t.from_row = b.partial_row;
-        }
-        t.add = complete && chunk > 0;
-        if (last && b.bias != nullptr) t.bias = b.bias + j0 + j;
-        run_tile_column(t, cut, nv, b.s_packed != nullptr);
-        vectors -= nv;
-        j += nv * lanes;
       }
       if (last) group_done(j0, j0 + columns);
     }
@@ -199,7 +246,7 @@ HWY_INLINE Block<T, S> block_of(const Job<T, S, O>& job, const Place& place, con
   block.rows = place.rows;
   block.columns = place.columns;
   block.k = k;
-  block.depth = job.plan.depth;
+  block.v_beyond = (job.plan.swap ? shape.m : shape.n) - place.column - place.columns;
   if (job.plan.pack_s) block.s_packed = slot + scratch.s;
   if (job.plan.pack_v) block.v_packed = slot + scratch.v;
   return block;
@@ -227,9 +274,6 @@ void run_piece(const Job<T, S, O>& job, const ContractSlot& scratch, Size piece,
         if (job.bias != nullptr) block.bias = job.bias + place.c_column0;
       }
     }
-    const bool whole = shape.k <= kContractChunk || plan.depth >= kContractChunk;
-    block.partial = whole ? block.c : slot + scratch.partial;
-    block.partial_row = whole ? block.c_row : scratch.sums_row;
     run_block(block, [&](Size j0, Size j1) {
       if (plan.by_group && job.done.call != nullptr) {
         job.done.call(job.done.context, z, place.c_row0, place.c_row1, place.c_column0 + j0, place.c_column0 + j1);
@@ -277,8 +321,6 @@ void run_chunks(const Job<T, S, O>& job, const ContractSlot& scratch) {
           Block<T, S> block = block_of(job, place, at, from, least(kContractChunk, shape.k - from), slot, scratch);
           block.c = sums + (z * chunks + chunk) * part + place.row * row + place.column;
           block.c_row = row;
-          block.partial = block.c;
-          block.partial_row = row;
           run_block(block, [](Size, Size) {});
         }
       },

@@ -93,9 +93,7 @@ struct TileColumn {
   T* c = nullptr;  // c[i * c_row + j]
   Size c_row = 0;
   Size count = 0;
-  Size last = 0;            // lanes of the last vector that exist
-  const T* from = nullptr;  // where not null: accumulators start from these (laid out with from_row), not from 0
-  Size from_row = 0;
+  Size last = 0;     // lanes of the last vector that exist
   bool add = false;  // c + accumulator, the sum of the chunks before
   bool relu = false;
   const T* bias = nullptr;  // the first column's
@@ -135,27 +133,14 @@ void run_tiles(const TileColumn<T>& t) {
   const Size s_row = t.s_row, s_row2 = 2 * t.s_row, s_k = t.s_k, v_k = t.v_k, c_row = t.c_row;
   const T* s_tile = t.s;
   T* c = t.c;
-  const T* from = t.from;
   for (Size tile = 0; tile < t.count; ++tile) {
     V acc[R][NV];
-    if (from == nullptr) {
-      HWY_UNROLL(12)
-      for (int i = 0; i < R; ++i) {
-        HWY_UNROLL(8)
-        for (int j = 0; j < NV; ++j) acc[i][j] = hn::Zero(d);
-      }
-    } else {
-      HWY_UNROLL(12)
-      for (int i = 0; i < R; ++i) {
-        const T* row = from + i * t.from_row;
-        HWY_UNROLL(8)
-        for (int j = 0; j < NV; ++j) {
-          acc[i][j] = kMasked && j + 1 == NV ? hn::MaskedLoad(mask, d, row + j * lanes) : hn::LoadU(d, row + j * lanes);
-        }
-      }
-      from += R * t.from_row;
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      HWY_UNROLL(8)
+      for (int j = 0; j < NV; ++j) acc[i][j] = hn::Zero(d);
     }
-    // The outputs are written once, 60 to 1000 steps later, most often into lines that are not in L1.
+    // The outputs are written 60 to 1000 steps later, most often into lines that are not in L1.
     HWY_UNROLL(12)
     for (int i = 0; i < R; ++i) hwy::Prefetch(c + i * c_row);
 
@@ -270,21 +255,18 @@ struct RowCut {
   }
 };
 
-/// Runs tiles over `rows` rows and the `vectors` vectors from t.v on; t.last is the lanes of the last vector of all.
+/// Runs the tiles of a column: t.s_tile is the step between packed tiles, 0 where s is not packed.
 template <class T>
-HWY_INLINE void run_tile_column(TileColumn<T> t, const RowCut& cut, int vectors, bool packed) {
+HWY_INLINE void run_tile_column(TileColumn<T> t, const RowCut& cut, int vectors) {
   const bool masked = t.last != kLanesOf<T>;
+  const Size packed_step = t.s_tile;
   const auto run = [&](Size rows, Size count) HWY_ATTR {
     if (count == 0) return;
     t.count = count;
-    const Size s_step = packed ? t.s_tile : rows * t.s_row;
-    const Size packed_step = t.s_tile;
-    t.s_tile = s_step;
+    t.s_tile = packed_step != 0 ? packed_step : rows * t.s_row;
     (masked ? tile_function<T, true>(rows, vectors) : tile_function<T, false>(rows, vectors))(t);
-    t.s_tile = packed_step;
-    t.s += count * s_step;
+    t.s += count * t.s_tile;
     t.c += count * rows * t.c_row;
-    if (t.from != nullptr) t.from += count * rows * t.from_row;
   };
   run(cut.high, cut.high_count);
   run(cut.low, cut.low_count);

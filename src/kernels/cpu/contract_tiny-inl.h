@@ -171,7 +171,6 @@ void run_small(const Contract& contract, void* c, const void* a, const void* b, 
   block.rows = shape.m;
   block.columns = shape.n;
   block.k = shape.k;
-  block.depth = kContractChunk;
   block.c = static_cast<T*>(c);
   block.c_row = shape.c_m;
   block.bias = shape.bias ? static_cast<const T*>(bias) : nullptr;

@@ -1,0 +1,255 @@
+// Kernels against the machine: GFLOP/s or GB/s, and the share of the peak measured in the same run, between the runs of
+// what is measured, since the machine may be shared. The fastest of many counts, on both sides.
+//
+//   kernels [--json] [--only TEXT] [SECTION...]     sections: contraction; TEXT: part of a line's name
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "hwy/highway.h"
+#include "kernels/kernels.h"
+
+namespace {
+
+using pellucid::kernels::Contract;
+using pellucid::kernels::ContractShape;
+using Size = std::int64_t;
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// 64-byte aligned memory, every element `value`.
+template <class T>
+class Buffer {
+ public:
+  explicit Buffer(Size size, T value = T{})
+      : data_(static_cast<T*>(std::aligned_alloc(64, (static_cast<std::size_t>(size) * sizeof(T) + 127) / 64 * 64)),
+              std::free) {
+    std::fill(data_.get(), data_.get() + size, value);
+  }
+  T* get() const { return data_.get(); }
+
+ private:
+  std::unique_ptr<T, void (*)(void*)> data_;
+};
+
+/// Lines whose name lacks this are not measured.
+std::string_view only;
+
+struct Line {
+  std::string section, name;
+  int threads = 1;
+  double rate = 0, peak = 0;  // GFLOP/s or GB/s
+  double nanoseconds = 0;
+  const char* unit = "GFLOP/s";
+};
+
+void print(const Line& line, bool json) {
+  if (json) {
+    std::printf(
+        "{\"section\":\"%s\",\"name\":\"%s\",\"threads\":%d,\"unit\":\"%s\",\"rate\":%.2f,\"peak\":%.2f,\"share\":%.4f,"
+        "\"ns\":%.1f}\n",
+        line.section.c_str(), line.name.c_str(), line.threads, line.unit, line.rate, line.peak, line.rate / line.peak,
+        line.nanoseconds);
+  } else {
+    std::printf("%-34s %d %12.1f ns %9.1f %s %6.1f %%\n", line.name.c_str(), line.threads, line.nanoseconds, line.rate,
+                line.unit, 100 * line.rate / line.peak);
+  }
+  std::fflush(stdout);
+}
+
+// ---- The peak -------------------------------------------------------------------------------------------------------
+
+#if defined(__x86_64__)
+/// `rounds` times 16 fused multiply-adds of whole vectors in registers, each in a chain of its own; the operations
+/// done.
+__attribute__((target("avx2,fma"))) double multiply_add_avx2(Size rounds) {
+  for (Size i = 0; i < rounds; ++i) {
+#define PELLUCID_FMA(r) "vfmadd231ps %%ymm0, %%ymm0, %%ymm" #r "\n\t"
+    asm volatile(PELLUCID_FMA(1) PELLUCID_FMA(2) PELLUCID_FMA(3) PELLUCID_FMA(4) PELLUCID_FMA(5) PELLUCID_FMA(6)
+                     PELLUCID_FMA(7) PELLUCID_FMA(8) PELLUCID_FMA(9) PELLUCID_FMA(10) PELLUCID_FMA(11) PELLUCID_FMA(12)
+                 :
+                 :
+                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                   "xmm12");
+#undef PELLUCID_FMA
+  }
+  return static_cast<double>(rounds) * 12 * 16;
+}
+__attribute__((target("avx512f"))) double multiply_add_avx512(Size rounds) {
+  for (Size i = 0; i < rounds; ++i) {
+#define PELLUCID_FMA(r) "vfmadd231ps %%zmm0, %%zmm0, %%zmm" #r "\n\t"
+    asm volatile(PELLUCID_FMA(1) PELLUCID_FMA(2) PELLUCID_FMA(3) PELLUCID_FMA(4) PELLUCID_FMA(5) PELLUCID_FMA(6)
+                     PELLUCID_FMA(7) PELLUCID_FMA(8) PELLUCID_FMA(9) PELLUCID_FMA(10) PELLUCID_FMA(11) PELLUCID_FMA(12)
+                 :
+                 :
+                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                   "xmm12");
+#undef PELLUCID_FMA
+  }
+  return static_cast<double>(rounds) * 12 * 32;
+}
+double multiply_add(Size rounds) {
+  return pellucid::kernels::isa() == pellucid::kernels::Isa::kAvx512 ? multiply_add_avx512(rounds)
+                                                                     : multiply_add_avx2(rounds);
+}
+#else
+double multiply_add(Size rounds) {
+  const hwy::HWY_NAMESPACE::ScalableTag<float> d;
+  auto x = hwy::HWY_NAMESPACE::Set(d, 1.0f);
+  using V = decltype(x);
+  V a[12] = {x, x, x, x, x, x, x, x, x, x, x, x};
+  for (Size i = 0; i < rounds; ++i) {
+    for (V& v : a) {
+      v = hwy::HWY_NAMESPACE::MulAdd(x, x, v);
+      asm volatile("" : "+w"(v.raw));
+    }
+  }
+  return static_cast<double>(rounds) * 24 * static_cast<double>(hwy::HWY_NAMESPACE::Lanes(d));
+}
+#endif
+
+/// Single-precision GFLOP/s of `threads` threads that do nothing but multiply and add in registers.
+double multiply_add_peak(int threads) {
+  constexpr Size kRounds = 3000;  // about 5 microseconds
+  const double start = seconds();
+  double operations = 0;
+  if (threads == 1) {
+    operations = multiply_add(kRounds);
+  } else {
+    pellucid::base::parallel_for(threads * 8, [](Size) { multiply_add(4 * kRounds); });
+    operations = multiply_add(1) * static_cast<double>(threads * 8 * 4 * kRounds);
+  }
+  return operations / (seconds() - start) * 1e-9;
+}
+
+// ---- Contraction ----------------------------------------------------------------------------------------------------
+
+struct Named {
+  std::string name;
+  ContractShape shape;
+};
+
+enum class Layout { kNN, kNT, kTN };
+
+/// a (m, k) times b (k, n), row-major; NT: b is stored (n, k), TN: a is stored (k, m).
+Named contraction(Size m, Size k, Size n, Layout layout = Layout::kNN, const char* note = "") {
+  ContractShape s;
+  s.m = m;
+  s.n = n;
+  s.k = k;
+  s.a_m = layout == Layout::kTN ? 1 : k;
+  s.a_k = layout == Layout::kTN ? m : 1;
+  s.b_k = layout == Layout::kNT ? 1 : n;
+  s.b_n = layout == Layout::kNT ? k : 1;
+  s.c_m = n;
+  constexpr const char* kNames[] = {"NN", "NT", "TN"};
+  return {std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n) + " " +
+              kNames[static_cast<int>(layout)] + note,
+          s};
+}
+
+Line measure(const Named& what, int threads) {
+  const ContractShape& s = what.shape;
+  pellucid::set_threads(threads);
+  const Contract contract(s);
+  const Buffer<float> a(s.m * s.k, 0.5f), b(s.k * s.n, 0.25f), c(s.m * s.n);
+  const Buffer<std::byte> workspace(static_cast<Size>(contract.workspace()));
+  const double operations = 2.0 * static_cast<double>(s.m * s.n * s.k);
+  // A sample is about 20 microseconds or one call: short enough to fall between the disturbances of a shared machine.
+  const Size calls = std::max<Size>(1, static_cast<Size>(2e6 * threads / operations));
+  const auto sample = [&] {
+    const double start = seconds();
+    for (Size i = 0; i < calls; ++i) contract.run(c.get(), a.get(), b.get(), nullptr, workspace.get());
+    return (seconds() - start) / static_cast<double>(calls);
+  };
+  double fastest = 1e9, peak = 0;
+  const double end = seconds() + (operations > 1e9 ? 2.0 : 0.4);
+  for (int i = 0; i < 10 || seconds() < end; ++i) {
+    peak = std::max(peak, multiply_add_peak(threads));
+    fastest = std::min(fastest, sample());
+  }
+  return {.section = "contraction",
+          .name = what.name,
+          .threads = threads,
+          .rate = operations / fastest * 1e-9,
+          .peak = peak,
+          .nanoseconds = fastest * 1e9};
+}
+
+void contraction_section(bool json) {
+  std::vector<Named> list = {// The network mnist_mlp_b128: forward, then backward.
+                             contraction(128, 784, 256),
+                             contraction(128, 256, 128),
+                             contraction(128, 128, 10),
+                             contraction(128, 10, 128, Layout::kNT),
+                             contraction(128, 128, 10, Layout::kTN),
+                             contraction(128, 128, 256, Layout::kNT),
+                             contraction(256, 128, 128, Layout::kTN),
+                             contraction(784, 128, 256, Layout::kTN)};
+  for (const Size n : {64, 96, 128, 192, 256, 512, 1024, 2048}) list.push_back(contraction(n, n, n));
+  for (const Size n : {64, 128, 256, 512, 1024}) {
+    list.push_back(contraction(n, n, n, Layout::kNT));
+    list.push_back(contraction(n, n, n, Layout::kTN));
+  }
+  list.push_back(contraction(128, 256, 784));
+  list.push_back(contraction(32, 256, 784));
+  list.push_back(contraction(32, 64, 64));
+  list.push_back(contraction(1024, 384, 1536));
+  list.push_back(contraction(64, 27 * 1024, 27, Layout::kTN, " long k"));
+  for (const Named& what : list) {
+    if (what.name.find(only) == std::string::npos) continue;
+    for (const int threads : {1, 2}) print(measure(what, threads), json);
+  }
+  // One row, one column, and those of the XOR network: here the time counts.
+  for (const Named& what :
+       {contraction(4, 2, 4), contraction(4, 4, 1), contraction(4, 4, 1, Layout::kTN),
+        contraction(4, 1, 4, Layout::kNT), contraction(2, 4, 4, Layout::kTN), contraction(8, 8, 8),
+        contraction(16, 16, 16), contraction(32, 32, 32), contraction(1, 784, 256),
+        contraction(1, 784, 256, Layout::kNT), contraction(784, 256, 1), contraction(784, 256, 1, Layout::kTN)}) {
+    if (what.name.find(only) != std::string::npos) print(measure(what, 1), json);
+  }
+}
+
+// ---- Sections -------------------------------------------------------------------------------------------------------
+
+struct Section {
+  const char* name;
+  void (*run)(bool json);
+};
+constexpr Section kSections[] = {{"contraction", &contraction_section}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool json = false;
+  std::vector<std::string_view> wanted;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--json") {
+      json = true;
+    } else if (std::string_view(argv[i]) == "--only" && i + 1 < argc) {
+      only = argv[++i];
+    } else {
+      wanted.emplace_back(argv[i]);
+    }
+  }
+  for (const std::string_view name : wanted) {
+    if (std::none_of(std::begin(kSections), std::end(kSections), [&](const Section& s) { return s.name == name; })) {
+      std::fprintf(stderr, "kernels: no section is named '%.*s'\n", static_cast<int>(name.size()), name.data());
+      return 2;
+    }
+  }
+  if (!json) std::printf("%-34s %s %15s %17s %16s\n", "m x k x n", "threads", "fastest", "rate", "share of peak");
+  for (const Section& section : kSections) {
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), section.name) != wanted.end()) section.run(json);
+  }
+  return 0;
+}
