@@ -20,10 +20,6 @@ constexpr auto kColumnGroup = static_cast<std::int64_t>(kernels::kColumnGroup);
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-bool reduces(GroupCode::Kind kind) {
-  return kind == GroupCode::Kind::kReduceRows || kind == GroupCode::Kind::kReduceColumns;
-}
-
 }  // namespace
 
 GroupStep::GroupStep(GroupCode code) : code_(std::move(code)) {
