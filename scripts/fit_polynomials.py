@@ -73,22 +73,29 @@ def main(path):
         return (exp(x) - 1 - x) / x**2 if abs(x) > mpf(10) ** -40 else mpf(1) / 2 + x / 6
 
     emit(out, "kExp", "(exp(r) - 1 - r) / r^2 on |r| <= log(2) / 2.", exp_tail, -r, r, 10)
-    emit(out, "kExpNarrow", "The same for float32 results.", exp_tail, -r, r, 7)
+    emit(out, "kExpNarrow", "The same for float32 results.", exp_tail, -r, r, 5)
     emit(out, "kLog", "(2 atanh(s) - 2 s) / s^3, s^2 on [0, 0.0295].",
          lambda z: (log((1 + root(z)) / (1 - root(z))) - 2 * root(z)) / root(z) ** 3, 0, z_log, 7)
+    emit(out, "kLogNarrow", "The same for float32 results.",
+         lambda z: (log((1 + root(z)) / (1 - root(z))) - 2 * root(z)) / root(z) ** 3, 0, z_log, 3)
     emit(out, "kLogTail", "(2 atanh(s) - 2 s - 2 s^3 / 3) / s^5, s^2 on [0, 0.0295].",
          lambda z: (log((1 + root(z)) / (1 - root(z))) - 2 * root(z) - 2 * root(z) ** 3 / 3) / root(z) ** 5, 0, z_log, 7)
     emit(out, "kSin", "(sin(r) - r) / r^3, r^2 on [0, (pi/4)^2].", lambda z: (sin(root(z)) - root(z)) / root(z) ** 3, 0,
          quarter, 6)
     emit(out, "kCos", "(cos(r) - 1 + r^2 / 2) / r^4, r^2 on [0, (pi/4)^2].",
          lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, quarter, 6)
-    emit(out, "kSinNarrow", "The same for float32 results.", lambda z: (sin(root(z)) - root(z)) / root(z) ** 3, 0, quarter, 4)
-    emit(out, "kCosNarrow", "The same for float32 results.", lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, quarter, 4)
+    emit(out, "kSinNarrow", "The same for float32 results.", lambda z: (sin(root(z)) - root(z)) / root(z) ** 3, 0, quarter, 3)
+    emit(out, "kCosNarrow", "The same for float32 results.", lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, quarter, 3)
     emit(out, "kAsin", "(asin(x) - x) / x^3, x^2 on [0, 1/4].", lambda z: (asin(root(z)) - root(z)) / root(z) ** 3, 0,
          mpf(1) / 4, 12)
     emit(out, "kAtan", "(atan(x) - x) / x^3, x^2 on [0, tan(pi/8)^2].",
          lambda z: (atan(root(z)) - root(z)) / root(z) ** 3, 0, tan8, 11)
+    emit(out, "kAsinNarrow", "The same for float32 results.", lambda z: (asin(root(z)) - root(z)) / root(z) ** 3, 0,
+         mpf(1) / 4, 7)
+    emit(out, "kAtanNarrow", "The same for float32 results.", lambda z: (atan(root(z)) - root(z)) / root(z) ** 3, 0, tan8, 6)
     emit(out, "kErf", "erf(x) / x, x^2 on [0, 1].", lambda z: erf(root(z)) / root(z), 0, 1, 13)
+
+    emit(out, "kErfNarrow", "The same for float32 results.", lambda z: erf(root(z)) / root(z), 0, 1, 7)
 
     def scaled_erfc(t):
         x = 4 * (1 + t) / (1 - t)
@@ -97,6 +104,7 @@ def main(path):
         return (1 + 2 * x) * exp(x**2) * erfc(x)
 
     emit(out, "kErfc", "(1 + 2 x) exp(x^2) erfc(x), (x - 4) / (x + 4) on [-1, 1].", scaled_erfc, -1, 1, 23)
+    emit(out, "kErfcNarrow", "The same for float32 results.", scaled_erfc, -1, 1, 14)
 
     # erfinv(x) / x as a function of w = -log(1 - x^2).
     def inverse_erf(w):

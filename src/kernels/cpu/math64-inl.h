@@ -183,11 +183,11 @@ HWY_INLINE Power<V> split(D d, V x) {
 }
 
 /// k log(2) + log(1 + f) + c, |f| < 0.42, c small. Error 0.9.
-template <class D, class V>
+template <bool kWide, class D, class V>
 HWY_INLINE V log_sum(D d, V k, V f, V c) {
   const V s = hn::Div(f, hn::Add(hn::Set(d, 2), f));
   const V z = hn::Mul(s, s);
-  const V r = hn::Mul(z, polynomial(d, z, kLog));
+  const V r = hn::Mul(z, kWide ? polynomial(d, z, kLog) : polynomial(d, z, kLogNarrow));
   const V half_square = hn::Mul(hn::Mul(hn::Set(d, 0.5), f), f);
   const V inner = hn::MulAdd(s, hn::Add(half_square, r), hn::MulAdd(k, hn::Set(d, kLn2Rest), c));
   return hn::MulAdd(k, hn::Set(d, kLn2Round), hn::Sub(f, hn::Sub(half_square, inner)));
@@ -206,7 +206,7 @@ HWY_INLINE V log_limits(D d, V x, V value) {
 template <bool kWide, class D, class V>
 HWY_INLINE V log_of(D d, V x) {
   const Power<V> parts = split<kWide>(d, x);
-  return log_limits(d, x, log_sum(d, parts.k, hn::Sub(parts.p, hn::Set(d, 1)), hn::Zero(d)));
+  return log_limits(d, x, log_sum<kWide>(d, parts.k, hn::Sub(parts.p, hn::Set(d, 1)), hn::Zero(d)));
 }
 
 /// log(1 + x). Error 1.
@@ -214,13 +214,16 @@ template <bool kWide, class D, class V>
 HWY_INLINE V log1p_of(D d, V x) {
   const V one = hn::Set(d, 1), zero = hn::Zero(d);
   const V u = hn::Add(one, x);
-  // What the addition cut off; for |x| > 1 it is 1 that was cut.
-  const V cut = hn::IfThenElse(hn::Gt(x, one), hn::Sub(one, hn::Sub(u, x)), hn::Sub(x, hn::Sub(u, one)));
   const Power<V> parts = split<false>(d, u);
   const auto near = hn::Eq(parts.k, zero);
   const V f = hn::IfThenElse(near, x, hn::Sub(parts.p, one));
-  const V c = hn::IfThenElse(near, zero, hn::Div(cut, u));
-  const V value = log_limits(d, u, log_sum(d, parts.k, f, c));
+  V c = zero;
+  if constexpr (kWide) {
+    // What the addition cut off; for |x| > 1 it is 1 that was cut. Nothing for float32.
+    const V cut = hn::IfThenElse(hn::Gt(x, one), hn::Sub(one, hn::Sub(u, x)), hn::Sub(x, hn::Sub(u, one)));
+    c = hn::IfThenElse(near, zero, hn::Div(cut, u));
+  }
+  const V value = log_limits(d, u, log_sum<kWide>(d, parts.k, f, c));
   return hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(d, 0x1p-54)), x, value);
 }
 
@@ -307,7 +310,7 @@ struct Log2 {
       const Pair<V> y = sum({parts.k, hn::Zero(d)}, product(log_pair_of_mantissa(d, parts.p), inverses));
       return log_limits(d, x, hn::Add(y.high, y.low));
     } else {
-      const V mantissa = log_sum(d, hn::Zero(d), hn::Sub(parts.p, hn::Set(d, 1)), hn::Zero(d));
+      const V mantissa = log_sum<kWide>(d, hn::Zero(d), hn::Sub(parts.p, hn::Set(d, 1)), hn::Zero(d));
       return log_limits(d, x, hn::MulAdd(mantissa, inverse, parts.k));
     }
   }

@@ -10,14 +10,16 @@ inline constexpr double kExp[] = {0x1.0000000000000p-1,  0x1.5555555555557p-3,  
                                   0x1.11111111100d5p-7,  0x1.6c16c16c162d1p-10, 0x1.a01a01abeb69fp-13,
                                   0x1.a01a01a6da7e2p-16, 0x1.71de0226bd07ap-19, 0x1.27e4db5e389d2p-22,
                                   0x1.af4e000e84be8p-26, 0x1.1f73102e57f8bp-29};
-/// The same for float32 results. Relative error 2^-39.9.
-inline constexpr double kExpNarrow[] = {0x1.fffffffffe056p-2,  0x1.5555555554f94p-3,  0x1.55555565cca56p-5,
-                                        0x1.111111170d7c3p-7,  0x1.6c166bce0de72p-10, 0x1.a019c35fbb36fp-13,
-                                        0x1.a136da893cc5dp-16, 0x1.72ad59820c6c9p-19};
+/// The same for float32 results. Relative error 2^-28.36.
+inline constexpr double kExpNarrow[] = {0x1.0000000b94842p-1, 0x1.5555555a7a6a9p-3,  0x1.5554e8f146468p-5,
+                                        0x1.1110e0e8eb8efp-7, 0x1.6d434175a5655p-10, 0x1.a1250b6c97245p-13};
 /// (2 atanh(s) - 2 s) / s^3, s^2 on [0, 0.0295]. Relative error 2^-54.0.
 inline constexpr double kLog[] = {0x1.5555555555555p-1, 0x1.9999999999a38p-2, 0x1.2492492476cb4p-2,
                                   0x1.c71c72015bad7p-3, 0x1.745cf90379890p-3, 0x1.3b1c359544709p-3,
                                   0x1.0fbe8fb2e371fp-3, 0x1.0c03dc833a5a1p-3};
+/// The same for float32 results. Relative error 2^-29.14.
+inline constexpr double kLogNarrow[] = {0x1.5555554bb25bep-1, 0x1.9999eb5fb02d9p-2, 0x1.245c428d15a37p-2,
+                                        0x1.ddcf0b5617d33p-3};
 /// (2 atanh(s) - 2 s - 2 s^3 / 3) / s^5, s^2 on [0, 0.0295]. Relative error 2^-53.78.
 inline constexpr double kLogTail[] = {0x1.999999999999ap-2, 0x1.2492492492521p-2, 0x1.c71c71c6eaa62p-3,
                                       0x1.745d177a9177ap-3, 0x1.3b1395d3ff9c9p-3, 0x1.1118c77d5109dp-3,
@@ -30,12 +32,12 @@ inline constexpr double kSin[] = {-0x1.5555555555555p-3, 0x1.1111111111110p-7,  
 inline constexpr double kCos[] = {0x1.5555555555555p-5,   -0x1.6c16c16c16c16p-10, 0x1.a01a01a019d0ap-16,
                                   -0x1.27e4fb7712d33p-22, 0x1.1eed8deb92463p-29,  -0x1.9394ba044cb13p-37,
                                   0x1.ab7855f7f8d61p-45};
-/// The same for float32 results. Relative error 2^-42.41.
-inline constexpr double kSinNarrow[] = {-0x1.555555555516bp-3, 0x1.1111110fd3cbfp-7, -0x1.a019fd9b21daep-13,
-                                        0x1.71d9a9e4ecd1ep-19, -0x1.aa2850803da08p-26};
-/// The same for float32 results. Relative error 2^-44.23.
-inline constexpr double kCosNarrow[] = {0x1.5555555555437p-5, -0x1.6c16c16b614b1p-10, 0x1.a019ff539b259p-16,
-                                        -0x1.27e25f4304d43p-22, 0x1.1c81bf4d14ae3p-29};
+/// The same for float32 results. Relative error 2^-32.43.
+inline constexpr double kSinNarrow[] = {-0x1.555555545e045p-3, 0x1.11110def1e783p-7, -0x1.a013a77e99748p-13,
+                                        0x1.6dbe015f8a97bp-19};
+/// The same for float32 results. Relative error 2^-34.02.
+inline constexpr double kCosNarrow[] = {0x1.5555555502cd2p-5, -0x1.6c16bf54dcb19p-10, 0x1.a015c46f77231p-16,
+                                        -0x1.252449915c103p-22};
 /// (asin(x) - x) / x^3, x^2 on [0, 1/4]. Relative error 2^-52.95.
 inline constexpr double kAsin[] = {
     0x1.5555555555556p-3, 0x1.3333333332ecap-4,  0x1.6db6db6e31f13p-5, 0x1.f1c71c1db0623p-6, 0x1.6e8bb1c8209a2p-6,
@@ -46,12 +48,24 @@ inline constexpr double kAtan[] = {-0x1.5555555555555p-2, 0x1.9999999999953p-3, 
                                    0x1.c71c71c304abfp-4,  -0x1.745d165df1ebcp-4, 0x1.3b1392d9ac29cp-4,
                                    -0x1.110e8806502cdp-4, 0x1.e19a135a37655p-5,  -0x1.ac7a90ca0fd9dp-5,
                                    0x1.74ddc7773fc8cp-5,  -0x1.1b3398d0f382bp-5, 0x1.0ad322a0cce5ap-6};
+/// The same for float32 results. Relative error 2^-33.55.
+inline constexpr double kAsinNarrow[] = {0x1.55555554ee47bp-3, 0x1.333334ceb6520p-4, 0x1.6db5cfb6af282p-5,
+                                         0x1.f208eb1ddd0fbp-6, 0x1.6a9e3262c37dbp-6, 0x1.3c5053c2afce1p-6,
+                                         0x1.64b97e009bd03p-8, 0x1.e0231588b1e55p-6};
+/// The same for float32 results. Relative error 2^-34.04.
+inline constexpr double kAtanNarrow[] = {-0x1.555555550217ep-2, 0x1.9999982592c1dp-3,  -0x1.2491c08a69f9cp-3,
+                                         0x1.c6f6870d328fcp-4,  -0x1.71d3bef736c5ep-4, 0x1.244342cd8400cp-4,
+                                         -0x1.4b38607337cdcp-5};
 /// erf(x) / x, x^2 on [0, 1]. Relative error 2^-54.89.
 inline constexpr double kErf[] = {0x1.20dd750429b6dp+0,   -0x1.812746b0379e7p-2,  0x1.ce2f21a042bdep-4,
                                   -0x1.b82ce312889bap-6,  0x1.565bcd0e6502dp-8,   -0x1.c02db3feeb579p-11,
                                   0x1.f9a326c233146p-14,  -0x1.f4d2561aeafd4p-17, 0x1.b9e6509b9867dp-20,
                                   -0x1.5f6d925a0bc7ap-23, 0x1.fc4356498c2d9p-27,  -0x1.4e607b41a6416p-30,
                                   0x1.7f072188e194dp-34,  -0x1.29b9f1b3df556p-38};
+/// The same for float32 results. Relative error 2^-34.67.
+inline constexpr double kErfNarrow[] = {0x1.20dd7504045d6p+0,  -0x1.81274665754c3p-2, 0x1.ce2f08fec14fdp-4,
+                                        -0x1.b829c897922e5p-6, 0x1.562a60ddba6e6p-8,  -0x1.bccf664d7f763p-11,
+                                        0x1.d887505de3ba6p-14, -0x1.445f47d33d87bp-17};
 /// (1 + 2 x) exp(x^2) erfc(x), (x - 4) / (x + 4) on [-1, 1]. Relative error 2^-54.44.
 inline constexpr double kErfc[] = {
     0x1.3ba5916e9fd7fp+0,   -0x1.1df1ad154a28ep-3,  0x1.f7f5df66fc17fp-7,   0x1.16ecefcfa5214p-4,
@@ -60,6 +74,12 @@ inline constexpr double kErfc[] = {
     0x1.3be12bafab22ap-13,  -0x1.99551e5f8ddfep-16, -0x1.78a738af96568p-17, 0x1.7f01a1188bc1fp-18,
     0x1.400a001d727ecp-22,  -0x1.b9339da9d8ef8p-21, 0x1.31744de78f503p-24,  0x1.cad9b28b4ee51p-24,
     -0x1.19048933c6bf0p-26, -0x1.af0973b56ee94p-27, 0x1.afe47407a7392p-30,  0x1.0967e57a1324bp-30};
+/// The same for float32 results. Relative error 2^-32.35.
+inline constexpr double kErfcNarrow[] = {0x1.3ba5916e9fd7fp+0,  -0x1.1df1acab84012p-3,  0x1.f7f5e049826ffp-7,
+                                         0x1.16ecd0d5981f5p-4,  -0x1.9ddb27e38af69p-4,  0x1.7fef5236c244ep-4,
+                                         -0x1.0fb0419cd392bp-4, 0x1.306d21e211a1dp-5,   -0x1.09658060f0eb8p-6,
+                                         0x1.4ac86484c9a2ep-8,  -0x1.8c4d114ec2647p-11, -0x1.ce6a336ccfa11p-13,
+                                         0x1.36d15a5577eb0p-13, -0x1.2077fb00582a2p-17, -0x1.45f8b89f1c2b3p-17};
 /// erfinv(x) / x, w = -log(1 - x^2), w - 3.125 on [-3.125, 3.125]. Relative error 2^-53.97.
 inline constexpr double kErfinvCentre[] = {
     0x1.a755e7c99ae86p+0,   0x1.ebd80d9b13df9p-3,   -0x1.8b6c33114eeaep-8,  -0x1.84576948353e1p-11,

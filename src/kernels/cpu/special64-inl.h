@@ -20,11 +20,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 // ---- The error function ---------------------------------------------------------------------------------------------
 
 /// exp(a^2) erfc(a), a >= 0.
-template <class D, class V>
+template <bool kWide, class D, class V>
 HWY_INLINE V scaled_erfc(D d, V a) {
   const V four = hn::Set(d, 4);
   const V t = hn::Div(hn::Sub(a, four), hn::Add(a, four));
-  return hn::Div(polynomial(d, t, kErfc), hn::MulAdd(hn::Set(d, 2), a, hn::Set(d, 1)));
+  return hn::Div(kWide ? polynomial(d, t, kErfc) : polynomial(d, t, kErfcNarrow),
+                 hn::MulAdd(hn::Set(d, 2), a, hn::Set(d, 1)));
 }
 
 /// exp(-(a^2 + low)), the square without error.
@@ -41,7 +42,7 @@ HWY_INLINE Power<V> exp_of_minus(D d, Pair<V> square) {
 template <bool kWide, class D, class V>
 HWY_INLINE Power<V> erfc_parts(D d, V a) {
   const Power<V> e = exp_of_minus<kWide>(d, exact_product(a, a));
-  return {hn::Mul(e.p, scaled_erfc(d, a)), e.k};
+  return {hn::Mul(e.p, scaled_erfc<kWide>(d, a)), e.k};
 }
 
 template <bool kWide>
@@ -66,7 +67,8 @@ struct Erf {
   template <class D, class V>
   static HWY_INLINE V of(D d, V x) {
     const V one = hn::Set(d, 1), a = hn::Abs(x);
-    const V near = hn::Mul(a, polynomial(d, hn::Mul(a, a), kErf));
+    const V z = hn::Mul(a, a);
+    const V near = hn::Mul(a, kWide ? polynomial(d, z, kErf) : polynomial(d, z, kErfNarrow));
     const Power<V> parts = erfc_parts<kWide>(d, at_most(d, a, 26));
     const V far = hn::Sub(one, scale<kWide>(d, parts.p, parts.k));
     return hn::CopySign(hn::IfThenElse(hn::Ge(a, one), far, near), x);
@@ -82,7 +84,7 @@ struct Gelu {
     const V half = hn::Set(d, 0.5), a = at_most(d, hn::Abs(x), kWide ? 50 : 36);
     const Pair<V> square = exact_product(hn::Mul(half, a), a);
     const Power<V> e = exp_of_minus<kWide>(d, square);
-    const V part = hn::Mul(hn::Mul(half, e.p), scaled_erfc(d, hn::Mul(a, hn::Set(d, 0x1.6a09e667f3bcdp-1))));
+    const V part = hn::Mul(hn::Mul(half, e.p), scaled_erfc<kWide>(d, hn::Mul(a, hn::Set(d, 0x1.6a09e667f3bcdp-1))));
     const auto negative = hn::Lt(x, hn::Zero(d));
     const V tail = scale<kWide>(d, hn::Mul(x, part), e.k);
     const V above = hn::Sub(hn::Set(d, 1), scale<kWide>(d, part, e.k));
@@ -129,7 +131,7 @@ struct Erfinv {
   template <class D, class V>
   static HWY_INLINE V of(D d, V x) {
     const V one = hn::Set(d, 1), a = hn::Abs(x);
-    const V w = hn::Neg(log_of<false>(d, hn::Mul(hn::Sub(one, a), hn::Add(one, a))));
+    const V w = hn::Neg(log_of<true>(d, hn::Mul(hn::Sub(one, a), hn::Add(one, a))));
     const V s = hn::Sqrt(w);
     const V centre = polynomial(d, hn::Sub(w, hn::Set(d, 3.125)), kErfinvCentre);
     const V middle = polynomial(d, hn::Sub(s, hn::Set(d, 3.25)), kErfinvMiddle);
@@ -174,7 +176,7 @@ struct Lgamma {
       factors = hn::IfThenElse(above, hn::Mul(factors, hn::Add(y, two)), factors);
     }
     const V base = hn::Mul(hn::Mul(y, hn::Add(y, one)), polynomial(d, y, kLgamma));
-    const V logarithm = log_of<kWide>(d, hn::IfThenElse(hn::Or(small, large), a, factors));
+    const V logarithm = log_of<true>(d, hn::IfThenElse(hn::Or(small, large), a, factors));
     const V near = hn::IfThenElse(small, hn::Sub(base, logarithm), hn::Add(base, logarithm));
 
     const V inverse = hn::Div(one, a);
@@ -228,7 +230,7 @@ struct Digamma {
     const V inverse = hn::Div(one, a);
     const V square = hn::Mul(inverse, inverse);
     const V series = hn::MulAdd(square, polynomial(d, square, kDigammaTail), hn::Mul(hn::Set(d, 0.5), inverse));
-    V value = hn::IfThenElse(large, hn::Sub(log_of<false>(d, a), series), near);
+    V value = hn::IfThenElse(large, hn::Sub(log_of<true>(d, a), series), near);
 
     if (HWY_UNLIKELY(!hn::AllFalse(d, negative))) {
       const V t = hn::Sub(x, hn::Round(x));
@@ -258,7 +260,7 @@ struct PowerOf {
       high = hn::Mul(y, main);
       low = hn::MulAdd(y, logarithm.low, hn::MulSub(y, main, high));
     } else {
-      high = hn::Mul(y, log_of<kWide>(d, a));
+      high = hn::Mul(y, log_of<true>(d, a));
     }
     const V limited = at_least(d, at_most(d, high, kLimit), -kLimit);
     low = hn::IfThenElseZero(hn::Eq(limited, high), low);
@@ -311,7 +313,7 @@ struct LogAddExp {
     const V larger = hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
     // Equal infinities differ by nothing.
     const V difference = hn::IfThenZeroElse(hn::Eq(a, b), hn::Abs(hn::Sub(a, b)));
-    return hn::Add(larger, log1p_of<kWide>(d, exp_of<kWide>(d, hn::Neg(difference))));
+    return hn::Add(larger, log1p_of<true>(d, exp_of<true>(d, hn::Neg(difference))));
   }
 };
 

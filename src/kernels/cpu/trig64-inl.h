@@ -141,9 +141,9 @@ struct Tan {
 // ---- Inverses -------------------------------------------------------------------------------------------------------
 
 /// asin(s) - s for s = sqrt(z), z <= 1/4.
-template <class D, class V>
+template <bool kWide, class D, class V>
 HWY_INLINE V asin_tail(D d, V s, V z) {
-  return hn::Mul(hn::Mul(s, z), polynomial(d, z, kAsin));
+  return hn::Mul(hn::Mul(s, z), kWide ? polynomial(d, z, kAsin) : polynomial(d, z, kAsinNarrow));
 }
 
 /// For |x| > 1/2 through asin(sqrt((1 - |x|) / 2)); what the root cut off is put back. Error 1.5.
@@ -151,11 +151,12 @@ template <class D, class V>
 struct RootPart {
   V root, tail;  // their sum is asin(sqrt((1 - |x|) / 2))
 };
-template <class D, class V>
+template <bool kWide, class D, class V>
 HWY_INLINE RootPart<D, V> asin_of_root(D d, V z) {
   const V s = hn::Sqrt(z);
+  if constexpr (!kWide) return {s, asin_tail<kWide>(d, s, z)};
   const V cut = hn::Div(hn::NegMulAdd(s, s, z), hn::Add(s, s));
-  return {s, hn::Add(asin_tail(d, s, z), hn::IfThenZeroElse(hn::Eq(s, hn::Zero(d)), cut))};
+  return {s, hn::Add(asin_tail<kWide>(d, s, z), hn::IfThenZeroElse(hn::Eq(s, hn::Zero(d)), cut))};
 }
 
 template <bool kWide>
@@ -165,10 +166,10 @@ struct Asin {
     const V a = hn::Abs(x), half = hn::Set(d, 0.5), two = hn::Set(d, 2);
     const auto far = hn::Gt(a, half);
     const V z = hn::Mul(half, hn::Sub(hn::Set(d, 1), a));
-    const RootPart<D, V> part = asin_of_root(d, z);
+    const RootPart<D, V> part = asin_of_root<kWide>(d, z);
     const Pair<V> above = fast_sum(hn::Set(d, kPi2First), hn::Neg(hn::Mul(two, part.root)));
     const V rest = hn::NegMulAdd(two, part.tail, hn::Add(above.low, hn::Set(d, kPi2Second)));
-    const V near = hn::Add(a, asin_tail(d, a, hn::Mul(a, a)));
+    const V near = hn::Add(a, asin_tail<kWide>(d, a, hn::Mul(a, a)));
     return hn::CopySign(hn::IfThenElse(far, hn::Add(above.high, rest), near), x);
   }
 };
@@ -180,20 +181,20 @@ struct Acos {
     const V a = hn::Abs(x), half = hn::Set(d, 0.5), two = hn::Set(d, 2), zero = hn::Zero(d);
     const auto far = hn::Gt(a, half), negative = hn::Lt(x, zero);
     const V z = hn::Mul(half, hn::Sub(hn::Set(d, 1), a));
-    const RootPart<D, V> part = asin_of_root(d, z);
+    const RootPart<D, V> part = asin_of_root<kWide>(d, z);
     const V right = hn::Mul(two, hn::Add(part.root, part.tail));
     const Pair<V> above = fast_sum(hn::Set(d, 2 * kPi2First), hn::Neg(hn::Mul(two, part.root)));
     const V left = hn::Add(above.high, hn::NegMulAdd(two, part.tail, hn::Add(above.low, hn::Set(d, 2 * kPi2Second))));
     const Pair<V> middle = fast_sum(hn::Set(d, kPi2First), hn::Neg(x));
-    const V near =
-        hn::Add(middle.high, hn::Sub(hn::Add(middle.low, hn::Set(d, kPi2Second)), asin_tail(d, x, hn::Mul(x, x))));
+    const V near = hn::Add(middle.high,
+                           hn::Sub(hn::Add(middle.low, hn::Set(d, kPi2Second)), asin_tail<kWide>(d, x, hn::Mul(x, x))));
     return hn::IfThenElse(far, hn::IfThenElse(negative, left, right), near);
   }
 };
 
 /// atan(y / x) in [0, pi / 2] for y, x >= 0: of y / x, (y - x) / (y + x) or -x / y, whichever is below tan(pi / 8).
 /// Error 1.5.
-template <class D, class V>
+template <bool kWide, class D, class V>
 HWY_INLINE V atan_of_quotient(D d, V y, V x) {
   const auto steep = hn::Gt(y, hn::Mul(x, hn::Set(d, 2.414213562373095)));
   const auto middle = hn::Gt(y, hn::Mul(x, hn::Set(d, 0.41421356237309503)));
@@ -201,7 +202,7 @@ HWY_INLINE V atan_of_quotient(D d, V y, V x) {
   const V below = hn::IfThenElse(steep, y, hn::IfThenElse(middle, hn::Add(y, x), x));
   const V t = hn::Div(above, below);
   const V z = hn::Mul(t, t);
-  const V tail = hn::Mul(hn::Mul(t, z), polynomial(d, z, kAtan));
+  const V tail = hn::Mul(hn::Mul(t, z), kWide ? polynomial(d, z, kAtan) : polynomial(d, z, kAtanNarrow));
   const V high = hn::IfThenElse(steep, hn::Set(d, kPi2First), hn::IfThenElseZero(middle, hn::Set(d, kPi2First / 2)));
   const V low = hn::IfThenElse(steep, hn::Set(d, kPi2Second), hn::IfThenElseZero(middle, hn::Set(d, kPi2Second / 2)));
   const Pair<V> both = exact_sum(high, t);
@@ -212,7 +213,7 @@ template <bool kWide>
 struct Atan {
   template <class D, class V>
   static HWY_INLINE V of(D d, V x) {
-    return hn::CopySign(atan_of_quotient(d, hn::Abs(x), hn::Set(d, 1)), x);
+    return hn::CopySign(atan_of_quotient<kWide>(d, hn::Abs(x), hn::Set(d, 1)), x);
   }
 };
 
@@ -233,7 +234,7 @@ struct Atan2 {
       u = hn::Mul(u, down);
       v = hn::Mul(v, down);
     }
-    const V angle = atan_of_quotient(d, u, v);
+    const V angle = atan_of_quotient<kWide>(d, u, v);
     const V left = hn::Sub(hn::Set(d, 2 * kPi2First), hn::Sub(angle, hn::Set(d, 2 * kPi2Second)));
     // The sign of x, which may be -0.
     const auto negative = hn::MaskFromVec(hn::BroadcastSignBit(hn::BitCast(hn::RebindToSigned<D>(), x)));
