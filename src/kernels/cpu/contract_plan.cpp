@@ -162,6 +162,7 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   const double one =
       static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(std::max<Size>(shape.k, 1));
   const double whole = one * static_cast<double>(plan.batch);
+  const double least = static_cast<double>(kLeastPiece);
   // A few pieces while the work is small, then more: packing is repeated for each.
   const double few = std::clamp(whole / (32 * least), 4.0, 16.0);
   const Size wanted = static_cast<Size>(std::clamp(whole / least, 1.0, std::clamp(whole / (64 * least), few, 64.0)));
