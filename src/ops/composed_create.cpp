@@ -110,7 +110,8 @@ Array linspace(double start, double stop, std::int64_t count, DType dtype) {
   if (!is_float(dtype)) {
     fail("linspace", "{} holds no evenly spaced fractions; take a float type, and round and cast the result", dtype);
   }
-  if (!std::isfinite(start) || !std::isfinite(stop)) fail("linspace", "{} to {}: both ends must be finite", start, stop);
+  if (!std::isfinite(start) || !std::isfinite(stop))
+    fail("linspace", "{} to {}: both ends must be finite", start, stop);
   if (count < 0) fail("linspace", "the count {} is negative", count);
   if (count < 2) return full({count}, constant(start, float64), dtype);
   const double step = (stop - start) / static_cast<double>(count - 1);

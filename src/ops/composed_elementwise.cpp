@@ -14,8 +14,8 @@ constexpr double kSeluAlpha = 1.6732632423543772848;
 // min(max(x, 0), 6) with the derivative 0 on both corners; NaN stays.
 Array six(const Array& x) { return where(x >= 6, 6, relu(x)); }
 
-// x > 0 ? above x : below (exp(x / width) - 1). The exponential sees no positive x, whose infinity would make 0 * inf in
-// the derivative.
+// x > 0 ? above x : below (exp(x / width) - 1). The exponential sees no positive x, whose infinity would make 0 * inf
+// in the derivative.
 Array exponential_unit(const Array& x, double above, double below, double width) {
   const Array positive = x > 0;
   Array left = where(positive, 0, x);

@@ -28,7 +28,8 @@ Record gather_index_definition() {
         for (std::int64_t i = piece * kPiece; i < std::min(count, (piece + 1) * kPiece); ++i) {
           const std::int64_t at = from[i] < 0 ? from[i] + n : from[i];
           if (at < 0 || at >= n) {
-            fail("gather", "index {} (element {} of the indices) is out of range for axis {} of size {}; allowed are {} to {}",
+            fail("gather",
+                 "index {} (element {} of the indices) is out of range for axis {} of size {}; allowed are {} to {}",
                  from[i], i, axis, n, -n, n - 1);
           }
           to[i] = at;
@@ -56,8 +57,8 @@ using namespace ops;  // NOLINT: the helpers above
 Array gather(const Array& x, const Arrays& indices) {
   check_defined("gather", x);
   if (indices.empty() || indices.size() > x.shape().size()) {
-    fail("gather", "{} index arrays for shape {}; give one for each of the leading axes, and at least one", indices.size(),
-         x.shape());
+    fail("gather", "{} index arrays for shape {}; give one for each of the leading axes, and at least one",
+         indices.size(), x.shape());
   }
   for (const Array& index : indices) check_indices("gather", index);
   if (indices.size() == 1) return take(x, indices[0], 0);

@@ -1,4 +1,5 @@
-// Movement composed of views and concatenation: axes added, dropped and reordered, arrays joined and cut, repeated, padded.
+// Movement composed of views and concatenation: axes added, dropped and reordered, arrays joined and cut, repeated,
+// padded.
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -34,7 +35,8 @@ Array repeated(std::string_view name, const Array& x, const std::vector<std::int
   Shape apart, spread, joined;
   for (std::size_t d = 0; d < repeats.size(); ++d) {
     const std::int64_t size = x.shape()[d], count = repeats[d];
-    if (count < 0) fail(name, "{} repetitions along axis {} of {}; the number must not be negative", count, d, x.shape());
+    if (count < 0)
+      fail(name, "{} repetitions along axis {} of {}; the number must not be negative", count, d, x.shape());
     const Shape pair = inner ? Shape{size, 1} : Shape{1, size};
     if (count != 1) apart.insert(apart.end(), pair.begin(), pair.end());
     if (count != 1) spread.insert(spread.end(), {inner ? size : count, inner ? count : size});
@@ -82,7 +84,8 @@ Array squeeze(const Array& x, const Axes& axes) {
   }
   for (std::size_t axis : checked_axes("squeeze", axes.list, x.shape())) {
     if (x.shape()[axis] != 1) {
-      fail("squeeze", "axis {} of {} has size {}; only axes of size 1 can be dropped", axis, x.shape(), x.shape()[axis]);
+      fail("squeeze", "axis {} of {} has size {}; only axes of size 1 can be dropped", axis, x.shape(),
+           x.shape()[axis]);
     }
     dropped[axis] = true;
   }
@@ -160,8 +163,8 @@ Arrays split(const Array& x, int parts, int axis) {
   const std::size_t at = checked_axis("split", axis, x.shape());
   const std::int64_t n = x.shape()[at];
   if (parts <= 0 || n % parts != 0) {
-    fail("split", "axis {} of {} has size {}, which {} parts do not divide; give positions to cut at", axis, x.shape(), n,
-         parts);
+    fail("split", "axis {} of {} has size {}, which {} parts do not divide; give positions to cut at", axis, x.shape(),
+         n, parts);
   }
   Arrays result;
   for (std::int64_t i = 0, size = n / parts; i < parts; ++i) result.push_back(part(x, at, i * size, (i + 1) * size));

@@ -15,8 +15,8 @@ Range position(const Shape& shape, std::size_t axis, std::int64_t at) {
   const std::int64_t n = shape[axis];
   if (at < -n || at >= n) {
     if (n == 0) fail("index", "position {} along axis {} of {}, which has no elements", at, axis, shape);
-    fail("index", "position {} is out of range for axis {} of {}; its size is {}, positions run from {} to {}", at, axis,
-         shape, n, -n, n - 1);
+    fail("index", "position {} is out of range for axis {} of {}; its size is {}, positions run from {} to {}", at,
+         axis, shape, n, -n, n - 1);
   }
   const std::int64_t first = at < 0 ? at + n : at;
   return {first, first + 1, 1, 1};
