@@ -116,7 +116,7 @@ HWY_INLINE void pack_panels(T* HWY_RESTRICT to, const S* x, Size x_k, Size k) {
     HWY_UNROLL(8)
     for (int q = 0; q < kPanels; ++q) {
       hwy::Prefetch(x + 8 * x_k + 2 * q * lanes);
-      T* out = to + q * 2 * lanes * k;
+      T* out = to + q * 2 * lanes * (k + 1);
       hn::Store(load(d, x + 2 * q * lanes), d, out);
       hn::Store(load(d, x + (2 * q + 1) * lanes), d, out + lanes);
     }

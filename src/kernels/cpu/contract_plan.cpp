@@ -145,7 +145,7 @@ ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan,
   const Size group =
       std::min(kContractGroupBytes / static_cast<Size>(size_of(contract_sums(shape.dtype))), plan.columns);
   slot.s = take(plan.pack_s, tiles * most_rows * depth);
-  slot.v = take(plan.pack_v, round_up(group, align) * depth);
+  slot.v = take(plan.pack_v, round_up(group, align) * (depth + 1));
   slot.sums = take(plan.indirect && plan.chunk_pieces == 1, plan.rows * slot.sums_row);
   slot.size = at;
   return slot;

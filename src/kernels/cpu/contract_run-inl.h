@@ -46,11 +46,21 @@ struct Block {
   Size v_beyond = 0;  // columns that v has beyond this block's: the next block is likely to read them
 };
 
+/// From this many steps on, a tile of rows is taken through all columns of a group before the next: its part of s stays
+/// in L1 and v's panels come from L2, 64 bytes in 6 cycles. Below, all rows are taken through a panel, which stays in
+/// L1.
+inline constexpr Size kLongTile = 256;
+
+/// Columns of a group: 256 bytes of each row of v.
+template <class T>
+inline constexpr Size kGroup = kContractGroupBytes / static_cast<Size>(sizeof(T));
+
 /// Fetches the part `slice` of `slices` of what packing the columns from `column` on will read, into L2: packing would
 /// else wait for memory while the multipliers wait for packing.
 template <class T, class S>
-HWY_INLINE void prefetch_group(const Block<T, S>& b, Size column, Size columns, Size from, Size length, Size slice,
-                               Size slices) {
+HWY_INLINE void prefetch_group(const Block<T, S>& b, Size column, Size from, Size length, Size slice, Size slices) {
+  const Size columns = least(kGroup<T>, b.columns + b.v_beyond - column);
+  if (b.v_packed == nullptr || columns <= 0) return;
   constexpr Size line = 64 / static_cast<Size>(sizeof(S));
   const bool across = b.v_stride.outer == 1;  // else along k, or not contiguous at all
   if (!across && b.v_stride.k != 1) return;
@@ -62,15 +72,6 @@ HWY_INLINE void prefetch_group(const Block<T, S>& b, Size column, Size columns, 
     for (Size j = 0; j < row_size; j += line) __builtin_prefetch(x + i * row_stride + j, 0, 2);
   }
 }
-
-/// From this many steps on, a tile of rows is taken through all columns of a group before the next: its part of s stays
-/// in L1 and v's panels come from L2, 64 bytes in 6 cycles. Below, all rows are taken through a panel, which stays in
-/// L1.
-inline constexpr Size kLongTile = 256;
-
-/// Columns of a group: 256 bytes of each row of v.
-template <class T>
-inline constexpr Size kGroup = kContractGroupBytes / static_cast<Size>(sizeof(T));
 
 /// Copies `columns` columns of v, `length` steps from `from` on, into panels as wide as the tiles that will read them.
 template <class T, class S>
@@ -85,8 +86,8 @@ void pack_group(const Block<T, S>& b, Size rows, Size column, Size columns, Size
   for (Size j = 0; j < columns;) {
     const int nv = tile_vectors<T>(rows, vectors);
     const Size width = nv * lanes;
-    pack(b.v_packed + j * length, width, width, b.v + (column + j) * b.v_stride.outer + from * b.v_stride.k, b.v_stride,
-         least(width, columns - j), length);
+    pack(b.v_packed + j * (length + 1), width, width, b.v + (column + j) * b.v_stride.outer + from * b.v_stride.k,
+         b.v_stride, least(width, columns - j), length);
     vectors -= nv;
     j += width;
   }
@@ -107,6 +108,42 @@ void pack_rows(const Block<T, S>& b, const RowCut& cut, Size width, Size from, S
   }
 }
 
+/// A tile of rows after the other, each through all panels of 2 vectors, then through the panel that is left.
+template <class T, class S, class Place, class Prefetch>
+HWY_INLINE void run_rows(const Block<T, S>& b, TileRun<T>& t, const RowCut& cut, Size packed, Size columns, Size length,
+                         const Place& at_column, const Prefetch& prefetch) {
+  constexpr Size lanes = kLanesOf<T>;
+  constexpr Size width = 2 * lanes;
+  const Size panels = columns / width, left = columns - panels * width;
+  const T* const s = t.s;
+  Size row = 0;
+  for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
+    prefetch(tile);
+    const Size rows = tile < cut.high_count ? cut.high : cut.low;
+    t.s = s + (packed != 0 ? tile * packed : row * t.s_row);
+    t.s_tile = 0;
+    if (panels > 0) {
+      at_column(0, 2);
+      t.last = lanes;
+      t.c += row * t.c_row;
+      t.v_tile = b.v_packed != nullptr ? width * (length + 1) : width;
+      t.c_tile = t.bias_tile = width;
+      t.count = panels;
+      tile_function<T>(rows, 2, lanes)(t);
+    }
+    if (left > 0) {
+      const int nv = left > lanes ? 2 : 1;
+      at_column(panels * width, nv);
+      t.c += row * t.c_row;
+      t.count = 1;
+      tile_function<T>(rows, nv, t.last)(t);
+    }
+    row += rows;
+  }
+  t.s = s;
+  t.v_tile = t.bias_tile = 0;
+}
+
 /// Calls group_done(first column, end) when a group of columns has its final sums.
 template <class T, class S, class F>
 void run_block(const Block<T, S>& b, const F& group_done) {
@@ -120,60 +157,52 @@ void run_block(const Block<T, S>& b, const F& group_done) {
   do {
     const Size length = least(b.k - from, kContractChunk);
     const bool last = from + length == b.k;
-    TileColumn<T> column;
-    column.k = length;
-    column.c_row = b.c_row;
-    column.add = from > 0;
-    column.relu = last && b.relu;
+    TileRun<T> t;
+    t.k = length;
+    t.c_row = b.c_row;
+    t.add = from > 0;
+    t.relu = last && b.relu;
+    const Size packed = b.s_packed != nullptr ? s_width * length : 0;
     if (b.s_packed != nullptr) {
-      column.s = b.s_packed;
-      column.s_row = 1;
-      column.s_k = s_width;
-      column.s_tile = s_width * length;
+      t.s = b.s_packed;
+      t.s_row = 1;
+      t.s_k = s_width;
       pack_rows(b, cut, s_width, from, length);
     } else if constexpr (std::is_same_v<S, T>) {
-      column.s = b.s + from * b.s_stride.k;
-      column.s_row = b.s_stride.outer;
-      column.s_k = b.s_stride.k;
+      t.s = b.s + from * b.s_stride.k;
+      t.s_row = b.s_stride.outer;
+      t.s_k = b.s_stride.k;
     }
 
     for (Size j0 = 0; j0 < b.columns; j0 += group) {
       const Size columns = least(group, b.columns - j0);
       if (b.v_packed != nullptr) pack_group(b, b.rows, j0, columns, from, length);
-      const auto panels = [&](TileColumn<T> t, const RowCut& rows) HWY_ATTR {
-        T* c = t.c + j0;
-        Size vectors = (columns + lanes - 1) / lanes;
+      const auto at_column = [&](Size j, int nv) HWY_ATTR {
+        if (b.v_packed != nullptr) {
+          t.v = b.v_packed + j * (length + 1);
+          t.v_k = nv * lanes;
+        } else if constexpr (std::is_same_v<S, T>) {
+          t.v = b.v + from * b.v_stride.k + (j0 + j);
+          t.v_k = b.v_stride.k;
+        }
+        t.last = least(lanes, columns - j - (nv - 1) * lanes);
+        t.c = b.c + j0 + j;
+        if (last && b.bias != nullptr) t.bias = b.bias + j0 + j;
+      };
+      const Size vectors = (columns + lanes - 1) / lanes;
+      if (length < kLongTile || b.rows <= 3) {
+        Size left = vectors;
         for (Size j = 0; j < columns;) {
-          const int nv = tile_vectors<T>(b.rows, vectors);
-          if (b.v_packed != nullptr) {
-            t.v = b.v_packed + j * length;
-            t.v_k = nv * lanes;
-          } else if constexpr (std::is_same_v<S, T>) {
-            t.v = b.v + from * b.v_stride.k + (j0 + j);
-            t.v_k = b.v_stride.k;
-          }
-          t.last = least(lanes, columns - j - (nv - 1) * lanes);
-          t.c = c + j;
-          if (last && b.bias != nullptr) t.bias = b.bias + j0 + j;
-          run_tile_column(t, rows, nv);
-          vectors -= nv;
+          const int nv = tile_vectors<T>(b.rows, left);
+          at_column(j, nv);
+          run_tile_column(t, cut, nv, packed);
+          left -= nv;
           j += nv * lanes;
         }
-      };
-      column.c = b.c;
-      if (length < kLongTile) {
-        panels(column, cut);
       } else {
-        TileColumn<T> t = column;
-        const Size tiles = cut.high_count + cut.low_count;
-        const Size next = b.v_packed == nullptr ? 0 : least(kGroup<T>, b.columns + b.v_beyond - (j0 + columns));
-        for (Size tile = 0; tile < tiles; ++tile) {
-          if (next > 0) prefetch_group(b, j0 + columns, next, from, length, tile, tiles);
-          const Size rows = tile < cut.high_count ? cut.high : cut.low;
-          panels(t, {rows, 1, 0, 0});
-          t.s += b.s_packed != nullptr ? t.s_tile : rows * t.s_row;
-          t.c += rows * t.c_row;
-        }
+        run_rows(b, t, cut, packed, columns, length, at_column, [&](Size tile) HWY_ATTR {
+          prefetch_group(b, j0 + columns, from, length, tile, cut.high_count + cut.low_count);
+        });
       }
       if (last) group_done(j0, j0 + columns);
     }

@@ -81,13 +81,13 @@ HWY_INLINE void store_first(V v, D d, hn::TFromD<D>* HWY_RESTRICT to, Size n) {
 
 // ---- The tile -------------------------------------------------------------------------------------------------------
 
-/// A column of `count` tiles below each other, each R rows high and NV vectors wide.
+/// A run of `count` tiles below or beside each other, each R rows high and NV vectors wide.
 template <class T>
-struct TileColumn {
+struct TileRun {
   const T* s = nullptr;  // the operand that is repeated along a row of outputs: s[i * s_row + p * s_k]
   Size s_row = 0, s_k = 0;
-  Size s_tile = 0;       // from one tile to the next
-  const T* v = nullptr;  // the operand that is read in vectors: v[p * v_k + j]
+  Size s_tile = 0, v_tile = 0, c_tile = 0, bias_tile = 0;  // from one tile to the next
+  const T* v = nullptr;                                    // the operand that is read in vectors: v[p * v_k + j]
   Size v_k = 0;
   Size k = 0;
   T* c = nullptr;  // c[i * c_row + j]
@@ -124,7 +124,7 @@ HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Siz
 }
 
 template <class T, int R, int NV, bool kMasked>
-void run_tiles(const TileColumn<T>& t) {
+void run_tiles(const TileRun<T>& t) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr Size lanes = kLanesOf<T>;
@@ -132,6 +132,7 @@ void run_tiles(const TileColumn<T>& t) {
   const auto mask = hn::FirstN(d, static_cast<std::size_t>(t.last));
   const Size s_row = t.s_row, s_row2 = 2 * t.s_row, s_k = t.s_k, v_k = t.v_k, c_row = t.c_row;
   const T* s_tile = t.s;
+  const T* v_tile = t.v;
   T* c = t.c;
   for (Size tile = 0; tile < t.count; ++tile) {
     V acc[R][NV];
@@ -147,7 +148,7 @@ void run_tiles(const TileColumn<T>& t) {
     const T* s[kBases];
     HWY_UNROLL(4)
     for (int i = 0; i < kBases; ++i) s[i] = s_tile + 3 * i * s_row;
-    const T* v = t.v;
+    const T* v = v_tile;
     const auto step = [&]() HWY_ATTR {
       tile_step<T, R, NV, kMasked>(acc, s, s_row, s_row2, v, mask);
       HWY_UNROLL(4)
@@ -173,7 +174,7 @@ void run_tiles(const TileColumn<T>& t) {
           }
         }
         if (t.bias != nullptr) {
-          const T* at = t.bias + j * lanes;
+          const T* at = t.bias + tile * t.bias_tile + j * lanes;
           const V bias = edge ? hn::MaskedLoad(mask, d, at) : hn::LoadU(d, at);
           HWY_UNROLL(12)
           for (int i = 0; i < R; ++i) acc[i][j] = hn::Add(acc[i][j], bias);
@@ -196,7 +197,8 @@ void run_tiles(const TileColumn<T>& t) {
       }
     }
     s_tile += t.s_tile;
-    c += R * c_row;
+    v_tile += t.v_tile;
+    c += t.c_tile;
   }
 }
 
@@ -207,7 +209,7 @@ void run_tiles(const TileColumn<T>& t) {
 // A step of 6 x 2 then needs 8 loads for its 6 cycles of multiply-adds; two can start each cycle.
 
 template <class T>
-using TileFunction = void (*)(const TileColumn<T>&);
+using TileFunction = void (*)(const TileRun<T>&);
 
 /// Rows of a tile of 2 vectors. Integers have no peak to reach, and small tiles keep the library small.
 template <class T>
@@ -255,21 +257,30 @@ struct RowCut {
   }
 };
 
-/// Runs the tiles of a column: t.s_tile is the step between packed tiles, 0 where s is not packed.
+/// The kernel of a tile of `rows` x `vectors`, the last of which has `last` lanes.
 template <class T>
-HWY_INLINE void run_tile_column(TileColumn<T> t, const RowCut& cut, int vectors) {
-  const bool masked = t.last != kLanesOf<T>;
-  const Size packed_step = t.s_tile;
+HWY_INLINE TileFunction<T> tile_function(Size rows, int vectors, Size last) {
+  return last == kLanesOf<T> ? tile_function<T, false>(rows, vectors) : tile_function<T, true>(rows, vectors);
+}
+
+/// Runs the tiles of a column, `vectors` wide; `packed` is the step between packed tiles of s, 0 where s is not packed.
+template <class T>
+HWY_INLINE void run_tile_column(TileRun<T>& t, const RowCut& cut, int vectors, Size packed) {
+  const T* s = t.s;
+  T* c = t.c;
   const auto run = [&](Size rows, Size count) HWY_ATTR {
     if (count == 0) return;
     t.count = count;
-    t.s_tile = packed_step != 0 ? packed_step : rows * t.s_row;
-    (masked ? tile_function<T, true>(rows, vectors) : tile_function<T, false>(rows, vectors))(t);
+    t.s_tile = packed != 0 ? packed : rows * t.s_row;
+    t.c_tile = rows * t.c_row;
+    tile_function<T>(rows, vectors, t.last)(t);
     t.s += count * t.s_tile;
-    t.c += count * rows * t.c_row;
+    t.c += count * t.c_tile;
   };
   run(cut.high, cut.high_count);
   run(cut.low, cut.low_count);
+  t.s = s;
+  t.c = c;
 }
 
 }  // namespace contract
