@@ -8,7 +8,7 @@ that is fitted, is printed beside each. Needs mpmath.
 import sys
 
 from mpmath import (asin, atan, cos, digamma, erf, erfc, exp, expm1, findroot, log, loggamma, mp, mpf, nstr, pi, polyval,
-                    sin, sqrt)
+                    sin, sqrt, tanh)
 
 mp.dps = 160
 
@@ -78,6 +78,13 @@ def main(path):
          lambda z: (log((1 + root(z)) / (1 - root(z))) - 2 * root(z)) / root(z) ** 3, 0, z_log, 7)
     emit(out, "kLogNarrow", "The same for float32 results.",
          lambda z: (log((1 + root(z)) / (1 - root(z))) - 2 * root(z)) / root(z) ** 3, 0, z_log, 3)
+    # In float32 itself.
+    emit(out, "kExp32", "The same in float32.", exp_tail, -r, r, 5, single=True)
+    emit(out, "kLog32", "(log(1 + f) - f + f^2 / 2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1].",
+         lambda f: (log(1 + f) - f + f**2 / 2) / f**3 if abs(f) > mpf(10) ** -30 else mpf(1) / 3 - f / 4,
+         sqrt(mpf(1) / 2) - 1, sqrt(2) - 1, 8, single=True)
+    emit(out, "kTanh32", "(tanh(x) - x) / x^3, x^2 on [0, 0.36].", lambda z: (tanh(root(z)) - root(z)) / root(z) ** 3, 0,
+         mpf("0.36"), 5, single=True)
     emit(out, "kLogTail", "(2 atanh(s) - 2 s - 2 s^3 / 3) / s^5, s^2 on [0, 0.0295].",
          lambda z: (log((1 + root(z)) / (1 - root(z))) - 2 * root(z) - 2 * root(z) ** 3 / 3) / root(z) ** 5, 0, z_log, 7)
     emit(out, "kSin", "(sin(r) - r) / r^3, r^2 on [0, (pi/4)^2].", lambda z: (sin(root(z)) - root(z)) / root(z) ** 3, 0,

@@ -4,6 +4,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "kernels/cpu/map-inl.h"
+#include "kernels/cpu/math32-inl.h"
 #include "kernels/cpu/math64-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -36,6 +37,13 @@ void fill(MapTable& t) {
   unary<Softplus>(t.softplus);
   unary<LogSigmoid>(t.log_sigmoid);
   unary<Mish>(t.mish);
+
+  // These have their own float32 formulas, of twice the speed.
+  t.exp[float32] = costly_unary<float, Exp32>;
+  t.log[float32] = costly_unary<float, Log32>;
+  t.tanh[float32] = costly_unary<float, Tanh32>;
+  t.sigmoid[float32] = costly_unary<float, Sigmoid32>;
+  t.silu[float32] = costly_unary<float, Silu32>;
 }
 
 }  // namespace

@@ -20,6 +20,16 @@ inline constexpr double kLog[] = {0x1.5555555555555p-1, 0x1.9999999999a38p-2, 0x
 /// The same for float32 results. Relative error 2^-29.14.
 inline constexpr double kLogNarrow[] = {0x1.5555554bb25bep-1, 0x1.9999eb5fb02d9p-2, 0x1.245c428d15a37p-2,
                                         0x1.ddcf0b5617d33p-3};
+/// The same in float32. Relative error 2^-26.56.
+inline constexpr float kExp32[] = {0x1.0000000000000p-1f, 0x1.5555560000000p-3f,  0x1.5554e80000000p-5f,
+                                   0x1.1110e00000000p-7f, 0x1.6d43420000000p-10f, 0x1.a1250c0000000p-13f};
+/// (log(1 + f) - f + f^2 / 2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1]. Relative error 2^-23.71.
+inline constexpr float kLog32[] = {0x1.5555540000000p-2f,  -0x1.fffffc0000000p-3f, 0x1.999d5a0000000p-3f,
+                                   -0x1.555b4a0000000p-3f, 0x1.23d21a0000000p-3f,  -0x1.fcf4c60000000p-4f,
+                                   0x1.dea2820000000p-4f,  -0x1.d635bc0000000p-4f, 0x1.1d8ea60000000p-4f};
+/// (tanh(x) - x) / x^3, x^2 on [0, 0.36]. Relative error 2^-24.68.
+inline constexpr float kTanh32[] = {-0x1.5555560000000p-2f, 0x1.1110f60000000p-3f,  -0x1.ba0d940000000p-5f,
+                                    0x1.64fad80000000p-6f,  -0x1.1394ca0000000p-7f, 0x1.36bdb20000000p-9f};
 /// (2 atanh(s) - 2 s - 2 s^3 / 3) / s^5, s^2 on [0, 0.0295]. Relative error 2^-53.78.
 inline constexpr double kLogTail[] = {0x1.999999999999ap-2, 0x1.2492492492521p-2, 0x1.c71c71c6eaa62p-3,
                                       0x1.745d177a9177ap-3, 0x1.3b1395d3ff9c9p-3, 0x1.1118c77d5109dp-3,

@@ -1,0 +1,166 @@
+// Formulas over vectors of float32 for what training calls most: twice the lanes of a detour through float64. Where one
+// rounding too many would break the promise of 1 or 2 units in the last place, a number is a pair high + low.
+// Error bounds are over all 2^32 inputs, found by tests/sweep_float32.cpp.
+#if defined(PELLUCID_KERNELS_CPU_MATH32_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PELLUCID_KERNELS_CPU_MATH32_INL_H_
+#undef PELLUCID_KERNELS_CPU_MATH32_INL_H_
+#else
+#define PELLUCID_KERNELS_CPU_MATH32_INL_H_
+#endif
+
+#include "hwy/highway.h"
+#include "kernels/cpu/math64-inl.h"
+#include "kernels/cpu/polynomials.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr float kRounder32 = 12582912.0f;  // 1.5 * 2^23
+
+/// p * 2^k, k an integer, |k| <= 250, rounded once.
+template <class D, class V>
+HWY_INLINE V scale32(D d, V p, V k) {
+  const hn::RebindToUnsigned<D> du;
+  const V rounder = hn::Set(d, kRounder32);
+  const auto one = hn::BitCast(du, hn::Set(d, 1));
+  const V half = hn::MulAdd(k, hn::Set(d, 0.5f), rounder);
+  const V rest = hn::Add(hn::Sub(k, hn::Sub(half, rounder)), rounder);
+  const V first = hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(hn::BitCast(du, half)), one));
+  const V second = hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(hn::BitCast(du, rest)), one));
+  return hn::Mul(hn::Mul(p, first), second);
+}
+
+/// 2^k for an integer k, |k| <= 126.
+template <class D, class V>
+HWY_INLINE V power_of_two32(D d, V k) {
+  const hn::RebindToUnsigned<D> du;
+  const auto bits = hn::BitCast(du, hn::Add(k, hn::Set(d, kRounder32)));
+  return hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(bits), hn::BitCast(du, hn::Set(d, 1))));
+}
+
+/// exp(x + x_low) = (p + low) 2^k for |x| <= 170.
+template <class V>
+struct Power32 {
+  V p, low, k;
+};
+template <class D, class V>
+HWY_INLINE Power32<V> exp_parts32(D d, V x, V x_low) {
+  const V rounder = hn::Set(d, kRounder32), one = hn::Set(d, 1);
+  const V k = hn::Sub(hn::MulAdd(x, hn::Set(d, 0x1.715476p+0f), rounder), rounder);
+  const V high = hn::NegMulAdd(k, hn::Set(d, 0x1.62e43p-1f), x);
+  const V r = hn::Add(hn::NegMulAdd(k, hn::Set(d, -0x1.05c61p-29f), high), x_low);
+  const V y = hn::MulAdd(hn::Mul(r, r), polynomial(d, r, kExp32), r);
+  const Pair<V> sum = fast_sum(one, y);
+  return {sum.high, sum.low, k};
+}
+
+/// Error 0.7.
+struct Exp32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V limited = at_least(d, at_most(d, x, 90), -105);
+    const Power32<V> e = exp_parts32(d, limited, hn::Zero(d));
+    return scale32(d, e.p, e.k);
+  }
+};
+
+/// (above.high + above.low) / (below.high + below.low), the lows small.
+template <class D, class V>
+HWY_INLINE V quotient32(D d, Pair<V> above, Pair<V> below) {
+  const V inverse = hn::Div(hn::Set(d, 1), below.high);
+  const V q = hn::Mul(above.high, inverse);
+  const V rest = hn::Add(hn::NegMulAdd(q, below.high, above.high), hn::NegMulAdd(q, below.low, above.low));
+  return hn::MulAdd(rest, inverse, q);
+}
+
+/// 1 + e for e = p 2^k in [0, 1].
+template <class D, class V>
+HWY_INLINE Pair<V> one_more32(D d, Power32<V> e) {
+  // Below 2^-100, e is nothing beside 1.
+  const V power = power_of_two32(d, at_least(d, e.k, -100));
+  const Pair<V> sum = fast_sum(hn::Set(d, 1), hn::Mul(e.p, power));
+  return {sum.high, hn::MulAdd(e.low, power, sum.low)};
+}
+
+/// exp(x) / (1 + exp(x)) for x < 0, scaled last, otherwise 1 / (1 + exp(-x)). Error 0.8.
+struct Sigmoid32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1), zero = hn::Zero(d);
+    const Power32<V> e = exp_parts32(d, hn::Neg(at_most(d, hn::Abs(x), 105)), zero);
+    const auto negative = hn::Lt(x, zero);
+    const Pair<V> above = {hn::IfThenElse(negative, e.p, one), hn::IfThenElseZero(negative, e.low)};
+    return scale32(d, quotient32(d, above, one_more32(d, e)), hn::IfThenElseZero(negative, e.k));
+  }
+};
+
+/// x exp(x) / (1 + exp(x)) or x / (1 + exp(-x)), e = exp(-|x|) given; the limit -0 at -inf.
+template <class D, class V>
+HWY_INLINE V gated32(D d, V x, Power32<V> e) {
+  const auto negative = hn::Lt(x, hn::Zero(d));
+  const V p = hn::Mul(x, e.p);
+  const V low = hn::MulAdd(x, e.low, hn::MulSub(x, e.p, p));
+  const Pair<V> above = {hn::IfThenElse(negative, p, x), hn::IfThenElseZero(negative, low)};
+  return scale32(d, quotient32(d, above, one_more32(d, e)), hn::IfThenElseZero(negative, e.k));
+}
+
+/// Error 0.9.
+struct Silu32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    // Beyond 40 it is x, and quotients of large numbers could overflow; below -120 it is 0.
+    const V limited = at_least(d, at_most(d, x, 120), -120);
+    const V value = gated32(d, limited, exp_parts32(d, hn::Neg(hn::Abs(limited)), hn::Zero(d)));
+    return hn::IfThenElse(hn::Gt(x, hn::Set(d, 40)), x, value);
+  }
+};
+
+/// x + x^3 P(x^2) below 0.6, then (1 - e) / (1 + e), e = exp(-2 |x|). Error 0.9.
+struct Tanh32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1), a = hn::Abs(x), z = hn::Mul(a, a);
+    const V near = hn::MulAdd(hn::Mul(a, z), polynomial(d, z, kTanh32), a);
+    const V twice = hn::Mul(hn::Set(d, -2), at_most(d, a, 10));
+    const Power32<V> parts = exp_parts32(d, twice, hn::Zero(d));
+    const V power = power_of_two32(d, parts.k);
+    const V e = hn::Mul(parts.p, power), low = hn::Mul(parts.low, power);
+    const Pair<V> below = fast_sum(one, e), above = fast_sum(one, hn::Neg(e));
+    const V far =
+        quotient32(d, Pair<V>{above.high, hn::Sub(above.low, low)}, Pair<V>{below.high, hn::Add(below.low, low)});
+    return hn::CopySign(hn::IfThenElse(hn::Gt(a, hn::Set(d, 0.6f)), far, near), x);
+  }
+};
+
+/// k log(2) + f - f^2 / 2 + f^3 P(f), x = (1 + f) 2^k. Error 0.9.
+struct Log32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const hn::RebindToUnsigned<D> du;
+    const auto tiny = hn::Lt(x, hn::Set(d, 0x1p-126f));
+    const V lifted = hn::IfThenElse(tiny, hn::Mul(x, hn::Set(d, 0x1p24f)), x);
+    constexpr std::uint32_t kRootHalf = 0x3F3504F3;
+    const auto bits = hn::Add(hn::BitCast(du, lifted), hn::Set(du, 0x3F800000 - kRootHalf));
+    // The exponent in the low bits of 2^23, from which it is taken as a number.
+    const auto exponent = hn::Or(hn::ShiftRight<23>(bits), hn::Set(du, 0x4B000000));
+    const V bias = hn::IfThenElse(tiny, hn::Set(d, 8388608.0f + 127 + 24), hn::Set(d, 8388608.0f + 127));
+    const V k = hn::Sub(hn::BitCast(d, exponent), bias);
+    const auto mantissa = hn::Add(hn::And(bits, hn::Set(du, 0x007FFFFF)), hn::Set(du, kRootHalf));
+    const V f = hn::Sub(hn::BitCast(d, mantissa), hn::Set(d, 1));
+    const V square = hn::Mul(f, f);
+    const V cube = hn::Mul(hn::Mul(square, f), polynomial(d, f, kLog32));
+    const V tail = hn::NegMulAdd(hn::Set(d, 0.5f), square, cube);
+    // f takes the rounding of k log(2) along.
+    const Pair<V> head = fast_sum(hn::Mul(k, hn::Set(d, 0x1.62ep-1f)), f);
+    const V rest = hn::MulAdd(k, hn::Set(d, 0x1.0bfbe8p-15f), hn::Add(tail, head.low));
+    return log_limits(d, x, hn::Add(head.high, rest));
+  }
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggle
