@@ -81,8 +81,9 @@ struct LevenbergMarquardt {
   Observer observer = {};
 };
 
-/// Both throw Error where a hyperparameter is outside its range, a parameter is not of floating type, or the function gives
-/// the wrong shape. The function is compiled once and must not depend on anything but its arguments and constants.
+/// Both throw Error where a hyperparameter is outside its range, a parameter is not of floating type, or the function
+/// gives the wrong shape. The function is compiled once and must not depend on anything but its arguments and
+/// constants.
 
 /// Minimises a floating scalar f(parameters) from `start`. f may take one list, or arrays one by one.
 Minimum minimize(const Function& f, const Arrays& start, const LBFGS& options);

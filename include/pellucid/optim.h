@@ -1,5 +1,5 @@
-// Optimisers: rules that turn gradients into new parameters. They are plain structs of numbers and plain functions of arrays,
-// so forward, backward and update trace into one compiled plan, whose state is updated in place.
+// Optimisers: rules that turn gradients into new parameters. They are plain structs of numbers and plain functions of
+// arrays, so forward, backward and update trace into one compiled plan, whose state is updated in place.
 //
 //   optim::Optimizer optimizer = optim::Adam{.learning_rate = 1e-3};
 //   Arrays state = optimizer.init(w);
@@ -126,7 +126,8 @@ struct Adagrad {
   bool decoupled = false;
 };
 
-/// v = rho v + (1 - rho) g^2; s = g sqrt((u + epsilon) / (v + epsilon)); u = rho u + (1 - rho) s^2; w -= r s. Zeiler 2012.
+/// v = rho v + (1 - rho) g^2; s = g sqrt((u + epsilon) / (v + epsilon)); u = rho u + (1 - rho) s^2; w -= r s. Zeiler
+/// 2012.
 struct Adadelta {
   Schedule learning_rate = 1.0;
   double rho = 0.9;
@@ -144,8 +145,8 @@ struct Lion {
   bool decoupled = true;
 };
 
-/// s = Adam's step + weight_decay w; w -= r s |w| / |s| with the norms of the whole parameter (a factor of 1 where either is
-/// 0). You et al. 2020.
+/// s = Adam's step + weight_decay w; w -= r s |w| / |s| with the norms of the whole parameter (a factor of 1 where
+/// either is 0). You et al. 2020.
 struct LAMB {
   Schedule learning_rate = 1e-3;
   double beta1 = 0.9;
@@ -154,8 +155,7 @@ struct LAMB {
   double weight_decay = 0;
 };
 
-using Rule =
-    std::variant<SGD, Adam, AdamW, AMSGrad, NAdam, RAdam, Adamax, RMSprop, Adagrad, Adadelta, Lion, LAMB>;
+using Rule = std::variant<SGD, Adam, AdamW, AMSGrad, NAdam, RAdam, Adamax, RMSprop, Adagrad, Adadelta, Lion, LAMB>;
 
 /// A rule with its defaults, by the name in small letters: "sgd", "adamw", ...; with another learning rate where given.
 /// Throws Error where there is no such rule.
@@ -199,19 +199,20 @@ struct Update {
 /// A rule, and what goes around it. A value: copies are cheap and share nothing that changes.
 ///
 /// Making one throws Error where a number is outside its range. The state is a list of arrays, empty for plain SGD:
-///   step (int64) where the rule or a schedule counts; pending (int64), the calls since the last update, where gradients
-///   accumulate; scale (float64) of OnPlateau; scalars of the rule (NAdam: P(t)); then for each moment one array for each
-///   parameter; sums of accumulated gradients; averages.
+///   step (int64) where the rule or a schedule counts; pending (int64), the calls since the last update, where
+///   gradients accumulate; scale (float64) of OnPlateau; scalars of the rule (NAdam: P(t)); then for each moment one
+///   array for each parameter; sums of accumulated gradients; averages.
 /// Moments have their parameter's type, but float32 for bfloat16 parameters, whose updates are computed in float32 too.
 /// Step counts and rates are computed in float64 and rounded once to the type of the update.
 class Optimizer {
  public:
   template <class R>
-    requires std::constructible_from<Rule, R> && (!std::same_as<R, Optimizer>)
-  Optimizer(R rule, Options options = {})  // NOLINT(google-explicit-constructor)
+  requires std::constructible_from<Rule, R> &&
+      (!std::same_as<R, Optimizer>)Optimizer(R rule, Options options = {})  // NOLINT(google-explicit-constructor)
       : Optimizer(Rule(std::move(rule)), std::move(options), {}) {}
 
-  /// The same optimiser for parameters of these names, in their order. Throws Error where a group's pattern matches none.
+  /// The same optimiser for parameters of these names, in their order. Throws Error where a group's pattern matches
+  /// none.
   Optimizer named(std::vector<std::string> names) const;
 
   /// The state before the first update. Throws Error where a parameter is not of floating type.
@@ -221,6 +222,8 @@ class Optimizer {
   /// The penalties in the loss whose gradients `update` adds: sum of l1 |w| + l2 / 2 w^2, a float32 or float64 scalar.
   Array penalty(const Arrays& parameters) const;
 
+  /// The number of arrays in the state of so many parameters.
+  std::size_t state_size(std::size_t parameters) const;
   /// A name for each array of the state: "step", "first_moment.encoder.0.weight"; for files. By `parameters` names.
   std::vector<std::string> state_names(const std::vector<std::string>& parameters) const;
   /// The number of updates made, where the state counts them; else 0.
@@ -245,8 +248,8 @@ class Optimizer {
   std::shared_ptr<const Setup> setup_;
 };
 
-/// One step of training as a function for compile: (parameters..., state..., inputs...) -> (new parameters..., new state...,
-/// loss, further outputs of `loss`...). `loss` is a function of the list (parameters..., inputs...).
+/// One step of training as a function for compile: (parameters..., state..., inputs...) -> (new parameters..., new
+/// state..., loss, further outputs of `loss`...). `loss` is a function of the list (parameters..., inputs...).
 ///
 ///   auto step = compile(optim::training_step(loss, optimizer, w.size()));
 ///   Arrays all = w; for (Array& s : optimizer.init(w)) all.push_back(s);

@@ -27,11 +27,13 @@ struct OnPlateau;
 struct WarmUp;
 }  // namespace schedule
 
-/// A learning rate: a constant, one of the structs in `pellucid::schedule`, or a function of the step. A value: copies are
-/// cheap. `.learning_rate = 0.1` and `.learning_rate = schedule::Cosine{.initial = 0.1, .steps = 10000}` both make one.
+/// A learning rate: a constant, one of the structs in `pellucid::schedule`, or a function of the step. A value: copies
+/// are cheap. `.learning_rate = 0.1` and `.learning_rate = schedule::Cosine{.initial = 0.1, .steps = 10000}` both make
+/// one.
 ///
-/// `step` is the number of updates made before this one, so the first update is at step 0. Rates are computed in float64.
-/// Making a schedule throws Error where its numbers make no sense: negative or infinite rates, no steps, factors below 0.
+/// `step` is the number of updates made before this one, so the first update is at step 0. Rates are computed in
+/// float64. Making a schedule throws Error where its numbers make no sense: negative or infinite rates, no steps,
+/// factors below 0.
 class Schedule {
  public:
   Schedule(double constant);  // NOLINT(google-explicit-constructor)
@@ -46,16 +48,17 @@ class Schedule {
   Schedule(const schedule::OneCycle& kind);
   Schedule(const schedule::OnPlateau& kind);
   Schedule(const schedule::WarmUp& kind);
-  /// Any function of the step, an int64 scalar that has no value yet: written with operations, it becomes part of the plan.
+  /// Any function of the step, an int64 scalar that has no value yet: written with operations, it becomes part of the
+  /// plan.
   template <class F>
-    requires(!std::is_same_v<F, Schedule> && std::is_invocable_r_v<Array, const F&, const Array&>)
-  Schedule(F function) : Schedule(Custom{std::move(function)}) {}
+  requires(!std::is_same_v<F, Schedule> && std::is_invocable_r_v<Array, const F&, const Array&>) Schedule(F function)
+      : Schedule(Custom{std::move(function)}) {}
   // NOLINTEND(google-explicit-constructor)
 
   /// The rate where it is the same at every step.
   std::optional<double> constant() const;
-  /// The rate at `step` (an int64 scalar, which may be traced), a float64 scalar. `scale` is what OnPlateau multiplies by, a
-  /// float64 scalar; 1 when absent.
+  /// The rate at `step` (an int64 scalar, which may be traced), a float64 scalar. `scale` is what OnPlateau multiplies
+  /// by, a float64 scalar; 1 when absent.
   Array operator()(const Array& step, const Array& scale = {}) const;
   /// The same as a number.
   double at(std::int64_t step, double scale = 1) const;
@@ -111,7 +114,8 @@ struct Polynomial {
   double final = 0;
 };
 
-/// final + (initial - final) (1 + cos(pi min(t, steps) / steps)) / 2. Loshchilov & Hutter 2017, "SGDR", without restarts.
+/// final + (initial - final) (1 + cos(pi min(t, steps) / steps)) / 2. Loshchilov & Hutter 2017, "SGDR", without
+/// restarts.
 struct Cosine {
   double initial = 0.1;
   std::int64_t steps = 1000;
@@ -139,8 +143,8 @@ struct OneCycle {
   bool linear = false;
 };
 
-/// max(initial * scale, minimum), where the scale is lowered by `factor` once a watched value has not improved for more than
-/// `patience` observations in a row. The scale is part of the optimiser's state; who trains gives each value to a
+/// max(initial * scale, minimum), where the scale is lowered by `factor` once a watched value has not improved for more
+/// than `patience` observations in a row. The scale is part of the optimiser's state; who trains gives each value to a
 /// PlateauTracker and writes its scale there with Optimizer::set_scale (`fit` does).
 struct OnPlateau {
   double initial = 0.1;
@@ -157,16 +161,17 @@ struct OnPlateau {
 };
 
 /// Before `then` begins, `steps` steps along a straight line from `from` times its first rate up to it:
-/// then(0) (from + (1 - from) t / steps) for t < steps, then(t - steps) after. With from = 0 the first update changes nothing.
+/// then(0) (from + (1 - from) t / steps) for t < steps, then(t - steps) after. With from = 0 the first update changes
+/// nothing.
 struct WarmUp {
   std::int64_t steps = 100;
   double from = 0;
   Schedule then = 0.1;
 };
 
-/// By the names that the command line knows: constant, step (thirds, factor 0.1), exponential (to 1 % of the rate), linear
-/// (to 0), cosine (to 0), restarts (cycles of 1/15, 2/15, 4/15, 8/15), one-cycle (`initial` is the peak), plateau. `steps` is
-/// the length of the whole training. Throws Error where there is no such name.
+/// By the names that the command line knows: constant, step (thirds, factor 0.1), exponential (to 1 % of the rate),
+/// linear (to 0), cosine (to 0), restarts (cycles of 1/15, 2/15, 4/15, 8/15), one-cycle (`initial` is the peak),
+/// plateau. `steps` is the length of the whole training. Throws Error where there is no such name.
 Schedule by_name(std::string_view name, double initial, std::int64_t steps);
 /// The names that by_name knows.
 const std::vector<std::string>& names();

@@ -1,7 +1,8 @@
-// The rules' formulas. Each rule is four overloads in a row: describe, coefficients, apply and, where it has scalars, advance.
+// The rules' formulas. Each rule is four overloads in a row: describe, coefficients, apply and, where it has scalars,
+// advance.
 //
-// An exponential average a = beta a + (1 - beta) x is kept as A = beta A + x, a = (1 - beta) A: one multiplication less for
-// each element; the factor goes into coefficients. The same is done with the bias corrections, so that an Adam step
+// An exponential average a = beta a + (1 - beta) x is kept as A = beta A + x, a = (1 - beta) A: one multiplication less
+// for each element; the factor goes into coefficients. The same is done with the bias corrections, so that an Adam step
 // takes one root and one division.
 #include "optim/rules.h"
 
@@ -90,14 +91,14 @@ void adam_moments(const auto& r, const Array& g, std::span<Array> moments) {
 }
 
 template <class R>
-  requires(std::is_same_v<R, Adam> || std::is_same_v<R, AdamW> || std::is_same_v<R, AMSGrad>)
-std::vector<Scalar> coefficients(const R& r, const Now& now) {
+requires(std::is_same_v<R, Adam> || std::is_same_v<R, AdamW> ||
+         std::is_same_v<R, AMSGrad>) std::vector<Scalar> coefficients(const R& r, const Now& now) {
   const auto [k, e] = adam_numbers(r, now);
   return {now.rate * k, e};
 }
 template <class R>
-  requires(std::is_same_v<R, Adam> || std::is_same_v<R, AdamW>)
-Array apply(const R& r, const Arrays& c, const Array& w, const Array& g, std::span<Array> moments) {
+requires(std::is_same_v<R, Adam> || std::is_same_v<R, AdamW>) Array
+    apply(const R& r, const Arrays& c, const Array& w, const Array& g, std::span<Array> moments) {
   adam_moments(r, g, moments);
   return w - moments[0] / (sqrt(moments[1]) + c[1]) * c[0];
 }
@@ -143,8 +144,7 @@ std::vector<Scalar> coefficients(const RAdam& r, const Now& now) {
   const Array correction = bias_correction(r.beta2, now.t).array();
   const Array length = longest - 2.0 * now.t * (1.0 - correction) / correction;
   const Array safe = maximum(length, 5.0);  // keeps the root below real where it is not used
-  const Array rectified =
-      sqrt((safe - 4.0) * (safe - 2.0) * longest / (safe * ((longest - 4) * (longest - 2))));
+  const Array rectified = sqrt((safe - 4.0) * (safe - 2.0) * longest / (safe * ((longest - 4) * (longest - 2))));
   const Scalar sure(astype(greater(length, 5.0), float64));
   return {rate * Scalar(rectified) * sqrt(Scalar(correction) / (1 - r.beta2)), rate, sure,
           r.epsilon / std::sqrt(1 - r.beta2)};

@@ -28,12 +28,12 @@ struct Slot {
 struct Traits {
   std::string_view name;  // as the struct is called
   std::vector<Field> fields = {};
-  bool counts = false;           // needs the number of the update
-  std::vector<Slot> moments = {};     // one array for each parameter, of its type
-  std::vector<Slot> scalars = {};     // one float64 scalar for the whole optimiser
+  bool counts = false;             // needs the number of the update
+  std::vector<Slot> moments = {};  // one array for each parameter, of its type
+  std::vector<Slot> scalars = {};  // one float64 scalar for the whole optimiser
   double weight_decay = 0;
   bool decoupled = false;
-  bool decays_itself = false;    // weight decay is part of the rule's formula
+  bool decays_itself = false;  // weight decay is part of the rule's formula
 };
 
 Traits traits(const Rule& rule);

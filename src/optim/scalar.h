@@ -11,7 +11,7 @@ namespace pellucid::optim {
 
 class Scalar {
  public:
-  Scalar(double value = 0) : value_(value) {}           // NOLINT(google-explicit-constructor)
+  Scalar(double value = 0) : value_(value) {}                 // NOLINT(google-explicit-constructor)
   explicit Scalar(Array array) : array_(std::move(array)) {}  // a float64 scalar
 
   bool known() const { return !array_.defined(); }

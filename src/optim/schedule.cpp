@@ -310,7 +310,8 @@ Schedule by_name(std::string_view name, double initial, std::int64_t steps) {
   if (name == "constant") return initial;
   if (name == "step") return Step{.initial = initial, .period = std::max<std::int64_t>(1, (steps + 2) / 3)};
   if (name == "exponential") {
-    // factor^steps = 0.01, with a first-order root that needs no logarithm: exact bits on every machine matter more here.
+    // factor^steps = 0.01, with a first-order root that needs no logarithm: exact bits on every machine matter more
+    // here.
     return Exponential{.initial = initial, .factor = std::max(0.5, 1 - 4.605170185988091 / static_cast<double>(steps))};
   }
   if (name == "linear") return Polynomial{.initial = initial, .steps = steps};
