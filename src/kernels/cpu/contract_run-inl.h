@@ -186,6 +186,11 @@ void run_block(const Block<T, S>& b, const F& group_done) {
           t.v_k = b.v_stride.k;
         }
         t.last = least(lanes, columns - j - (nv - 1) * lanes);
+        t.guarded = 0;
+        if (b.v_packed == nullptr && t.last < lanes) {
+          // A whole vector of an earlier step ends inside a later one's part of v.
+          t.guarded = b.v_stride.k > 0 ? least(length, (lanes - t.last + b.v_stride.k - 1) / b.v_stride.k) : length;
+        }
         t.c = b.c + j0 + j;
         if (last && b.bias != nullptr) t.bias = b.bias + j0 + j;
       };

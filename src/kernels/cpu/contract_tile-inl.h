@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "hwy/cache_control.h"
@@ -93,6 +94,7 @@ struct TileRun {
   T* c = nullptr;  // c[i * c_row + j]
   Size c_row = 0;
   Size count = 0;
+  Size guarded = 0;  // the last steps, in which whole vectors would reach beyond v
   Size last = 0;     // lanes of the last vector that exist
   bool add = false;  // c + accumulator, the sum of the chunks before
   bool relu = false;
@@ -149,17 +151,21 @@ void run_tiles(const TileRun<T>& t) {
     HWY_UNROLL(4)
     for (int i = 0; i < kBases; ++i) s[i] = s_tile + 3 * i * s_row;
     const T* v = v_tile;
-    const auto step = [&]() HWY_ATTR {
-      tile_step<T, R, NV, kMasked>(acc, s, s_row, s_row2, v, mask);
+    const auto step = [&](auto masked) HWY_ATTR {
+      tile_step<T, R, NV, decltype(masked)::value>(acc, s, s_row, s_row2, v, mask);
       HWY_UNROLL(4)
       for (int i = 0; i < kBases; ++i) s[i] += s_k;
       v += v_k;
     };
-    for (Size pairs = t.k / 2; pairs > 0; --pairs) {
-      step();
-      step();
+    const Size whole = kMasked ? t.k - t.guarded : t.k;
+    for (Size pairs = whole / 2; pairs > 0; --pairs) {
+      step(std::false_type());
+      step(std::false_type());
     }
-    if (t.k % 2 != 0) step();
+    if (whole % 2 != 0) step(std::false_type());
+    if constexpr (kMasked) {
+      for (Size p = whole; p < t.k; ++p) step(std::true_type());
+    }
 
     const bool plain = !t.add && t.bias == nullptr && !t.relu;
     if (HWY_UNLIKELY(!plain)) {

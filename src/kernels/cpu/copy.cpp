@@ -73,7 +73,7 @@ Loops make_loops(const std::int64_t* dst_strides, const std::int64_t* src_stride
 
 /// The side of the squares that transpose_block() turns: a vector's elements (16 bytes of the short types, else 32).
 template <class T>
-constexpr std::int64_t kBlock = (sizeof(T) < 4 ? 16 : 32) / sizeof(T);
+constexpr std::int64_t kBlock = (sizeof(T) < 4 || HWY_MAX_BYTES < 32 ? 16 : 32) / sizeof(T);
 
 /// dst[b * dst_step + a] = src[a * src_step + b] for a, b < kBlock<T>: each step interleaves vector i with the one half
 /// the vectors further, which turns the bits of (vector, lane) round by one place.
@@ -94,6 +94,7 @@ HWY_INLINE void transpose_block(T* dst, std::int64_t dst_step, const T* src, std
   for (std::int64_t b = 0; b < N; ++b) hn::StoreU(v[b], d, dst + b * dst_step);
 }
 
+#if HWY_MAX_BYTES >= 32  // vectors of two blocks, whose last step crosses them
 HWY_INLINE void transpose_block(std::uint32_t* dst, std::int64_t dst_step, const std::uint32_t* src,
                                 std::int64_t src_step) {
   const hn::FixedTag<std::uint32_t, 8> d;
@@ -133,6 +134,8 @@ HWY_INLINE void transpose_block(std::uint64_t* dst, std::int64_t dst_step, const
   hn::StoreU(hn::ConcatUpperUpper(d, b2, b0), d, dst + 2 * dst_step);
   hn::StoreU(hn::ConcatUpperUpper(d, b3, b1), d, dst + 3 * dst_step);
 }
+
+#endif
 
 template <class T>
 void transpose_plain(T* dst, std::int64_t dst_step, const T* src, std::int64_t src_step, std::int64_t na,

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -135,6 +136,18 @@ HWY_INLINE Pack<T, K> load_pack(const T* x) {
   }
 }
 
+/// The first n elements of x, `mask` being FirstN(d, n); the other lanes hold 0. Reads nothing beyond them, which
+/// Highway's masked load promises on x86 alone.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_masked(D d, [[maybe_unused]] hn::Mask<D> mask, const T* x, [[maybe_unused]] std::size_t n) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  if constexpr (sizeof(T) >= 4) return hn::MaskedLoad(mask, d, x);
+#endif
+  HWY_ALIGN T padded[hn::MaxLanes(D())] = {};
+  std::memcpy(padded, x, HWY_MIN(n, hn::MaxLanes(D())) * sizeof(T));
+  return hn::Load(d, padded);
+}
+
 /// The first n < 16 elements, then the identity. Reads nothing beyond them.
 template <class Op, std::size_t K, class T = typename Op::Type>
 HWY_INLINE Pack<T, K> load_first(const T* x, std::size_t n) {
@@ -148,7 +161,7 @@ HWY_INLINE Pack<T, K> load_first(const T* x, std::size_t n) {
   } else {
     const LaneTag<T> d;
     const auto mask = hn::FirstN(d, n);
-    return {hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x), hn::Set(d, Op::identity()))};
+    return {hn::IfThenElse(mask, load_masked(d, mask, x, n), hn::Set(d, Op::identity()))};
   }
 }
 

@@ -4,10 +4,9 @@
 #include "hwy/foreach_target.h"
 // foreach_target comes first.
 #include <bit>
-#include <cstring>
 
-#include "kernels/cpu/reduce.h"
 #include "kernels/cpu/reduce-inl.h"
+#include "kernels/cpu/reduce.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -32,15 +31,7 @@ struct AllColumns {
 template <class T>
 struct FirstColumns {
   explicit HWY_INLINE FirstColumns(std::size_t n_) : mask(hn::FirstN(WideTag<T>(), n_)), n(n_) {}
-  HWY_INLINE WideVec<T> operator()(const T* x) const {
-    if constexpr (sizeof(T) == 1) {
-      HWY_ALIGN T padded[kWide<T>] = {};
-      std::memcpy(padded, x, n);
-      return hn::Load(WideTag<T>(), padded);
-    } else {
-      return hn::MaskedLoad(mask, WideTag<T>(), x);
-    }
-  }
+  HWY_INLINE WideVec<T> operator()(const T* x) const { return load_masked(WideTag<T>(), mask, x, n); }
   hn::Mask<WideTag<T>> mask;
   std::size_t n;
 };

@@ -89,7 +89,7 @@ struct ShortRow {
   using Tag = LaneTag<T>;
   static constexpr std::size_t kLast = (kUsed - 1) * hn::MaxLanes(Tag());
 
-  explicit HWY_INLINE ShortRow(std::size_t n) : mask(hn::FirstN(Tag(), n - kLast)) {}
+  explicit HWY_INLINE ShortRow(std::size_t n) : mask(hn::FirstN(Tag(), n - kLast)), rest(n - kLast) {}
 
   template <std::size_t kFirst, std::size_t kStep>
   HWY_INLINE hn::Vec<Tag> part(const T* x) const {
@@ -102,12 +102,13 @@ struct ShortRow {
     } else if constexpr (kFirst + 1 < kUsed) {
       return hn::LoadU(Tag(), x + kFirst * hn::MaxLanes(Tag()));
     } else {
-      return hn::IfThenElse(mask, hn::MaskedLoad(mask, Tag(), x + kLast), hn::Set(Tag(), Op::identity()));
+      return hn::IfThenElse(mask, load_masked(Tag(), mask, x + kLast, rest), hn::Set(Tag(), Op::identity()));
     }
   }
   HWY_INLINE FoldVec<T> operator()(const T* x) const { return fold<Op, 1>(Pack<T, 1>{part<0, 1>(x)}); }
 
-  hn::Mask<Tag> mask;
+  hn::Mask<Tag> mask;  // of the last vector
+  std::size_t rest;    // its elements
 };
 
 template <class Op>
