@@ -178,8 +178,8 @@ TYPED_TEST(ReduceTest, RowsHaveTheFixedOrder) {
   using T = TypeParam;
   for (const Kind kind : kKinds) {
     for (const std::size_t cols : lengths()) {
-      for (const std::size_t rows : {1, 2, 3, 4, 7, 8, 9, 17}) {
-        if (cols > 5000 && rows > 1) break;
+      for (const std::size_t rows : {1, 3, 4, 8, 9, 17}) {
+        if ((cols > 5000 && rows > 1) || (cols > 130 && rows > 9)) break;
         const std::vector<T> x = numbers<T>(rows * cols, kind, cols);
         std::vector<T> y(rows + 1, T{77});
         of(kind).rows[dtype_of<T>()](y.data(), x.data(), rows, cols);
@@ -239,11 +239,10 @@ TYPED_TEST(ReduceTest, ColumnsHaveTheFixedOrder) {
     ASSERT_EQ(y[cols], T{77});
   };
   for (const Kind kind : kKinds) {
-    for (const std::size_t cols : {1, 2, 3, 4, 5, 7, 8, 10, 15, 16, 17, 31, 33, 64, 65, 100, 129, 257}) {
+    for (const std::size_t cols : {1, 2, 3, 4, 7, 8, 10, 16, 17, 33, 65, 129}) {
       for (const std::size_t stride : {cols, cols + 3}) {
         for (std::size_t rows = 1; rows <= kColumnGroup; ++rows) check(kind, rows, cols, stride, true);
-        for (const std::size_t rows : {0,  1,  4,  8,  9,  15,  16,  17,  23,  24,  25,  33,   63,
-                                       64, 65, 71, 72, 73, 127, 128, 129, 192, 200, 513, 1024, 1030}) {
+        for (const std::size_t rows : {0, 1, 4, 8, 9, 17, 24, 63, 64, 65, 72, 129, 200, 513}) {
           check(kind, rows, cols, stride, false);
         }
       }
