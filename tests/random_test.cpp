@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "ops/record.h"
 #include "pellucid/ops.h"
 
 namespace pellucid {
@@ -78,6 +79,22 @@ TEST(Random, ElementsDependOnTheirNumberAlone) {
   const auto all = r::bits(r::key(5), {100003}).to_vector<std::int32_t>();
   const auto some = r::bits(r::key(5), {70001}).to_vector<std::int32_t>();
   EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin()));
+}
+
+// The rule by which keys are batched: a stack of keys gives the stack of what each gives.
+TEST(Random, StackedKeysGiveStackedResults) {
+  const std::vector<r::Key> keys = r::split(r::key(6), 3);
+  const Array stacked = stack(keys);
+  Attributes attributes;
+  attributes.shape = {2, 5};
+  const auto all = ops::make(*ops::find_record("random_bits"), {stacked}, attributes).to_vector<std::int32_t>();
+  const Array data = Array::from(std::vector<std::int64_t>{7, 8, 9});
+  const auto folded = ops::make(*ops::find_record("random_fold"), {stacked, data}).to_vector<std::int64_t>();
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto one = r::bits(keys[i], {2, 5}).to_vector<std::int32_t>();
+    EXPECT_TRUE(std::equal(one.begin(), one.end(), all.begin() + static_cast<std::ptrdiff_t>(10 * i)));
+    EXPECT_EQ(r::fold_in(keys[i], static_cast<std::int64_t>(7 + i)).to_vector<std::int64_t>()[1], folded[2 * i + 1]);
+  }
 }
 
 TEST(Random, UniformIsUniform) {
