@@ -32,6 +32,18 @@ void Planner::run() {
   plan_.output_base_ = plan_.bases_.size();
   plan_.bases_.resize(plan_.bases_.size() + graph_.outputs.size(), nullptr);
   assign_outputs();
+  readers_.resize(graph_.values.size());
+  for (std::size_t u = 0; u < graph_.instructions.size(); ++u) {
+    if (group_[u] < 0) continue;
+    for (ValueId in : graph_.instructions[u].inputs) {
+      readers_[static_cast<std::size_t>(lies_[static_cast<std::size_t>(in)].root)].push_back(
+          static_cast<std::int32_t>(u));
+    }
+  }
+  copied_out_.assign(graph_.values.size(), 0);
+  for (const OutputCopy& copy : copies_) {
+    copied_out_[static_cast<std::size_t>(lies_[static_cast<std::size_t>(copy.value)].root)] = 1;
+  }
   order_clusters();
   for (const Cluster& cluster : clusters_) {
     emit(cluster);
@@ -495,11 +507,9 @@ void Planner::emit_group(const std::vector<std::int32_t>& members) {
     }
     // Needed outside: by another step, as an output, or through a view that is read by another step.
     bool outside = output_of_[static_cast<std::size_t>(out)] >= 0;
-    for (const OutputCopy& copy : copies_) outside = outside || lies_[static_cast<std::size_t>(copy.value)].root == out;
-    for (std::size_t u = 0; u < graph_.instructions.size() && !outside; ++u) {
-      if (group_[u] < 0 || group_[u] == group_[static_cast<std::size_t>(i)]) continue;
-      for (ValueId in : graph_.instructions[u].inputs)
-        outside = outside || lies_[static_cast<std::size_t>(in)].root == out;
+    outside = outside || copied_out_[static_cast<std::size_t>(out)] != 0;
+    for (std::int32_t u : readers_[static_cast<std::size_t>(out)]) {
+      outside = outside || group_[static_cast<std::size_t>(u)] != group_[static_cast<std::size_t>(i)];
     }
     const std::size_t size = size_of(result.dtype);
     if (outside) {

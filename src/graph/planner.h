@@ -58,7 +58,8 @@ class Planner {
   std::vector<Lie> lies_;
   std::vector<std::int32_t> group_;
   std::vector<Cluster> clusters_;
-  std::vector<std::vector<std::int32_t>> users_;  // through views
+  std::vector<std::vector<std::int32_t>> readers_;  // instructions that read each root value, also through views
+  std::vector<char> copied_out_;                    // root values that are copied into an output at the end
   std::vector<Buffer> buffers_;
   std::vector<std::int32_t> buffer_of_;  // by value
   std::vector<char> used_;               // values that a step or an output reads
