@@ -25,8 +25,8 @@ using Arrays = std::vector<Array>;
 class Literal {
  public:
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Literal(T value) : value_(static_cast<double>(value)) {}  // NOLINT(google-explicit-constructor)
+  requires std::is_arithmetic_v<T> Literal(T value)
+      : value_(static_cast<double>(value)) {}  // NOLINT(google-explicit-constructor)
   Literal(std::initializer_list<Literal> list) : list_(list), is_list_(true) {}
 
  private:
@@ -49,12 +49,12 @@ class Array {
   /// A scalar. It is *weak*: meeting an array of the same kind (bool, integer, float), it takes on that array's type;
   /// alone it is bool, int64 or float32.
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Array(T value) : Array(scalar(static_cast<double>(value), kind_of<T>())) {}  // NOLINT(google-explicit-constructor)
+  requires std::is_arithmetic_v<T> Array(T value)
+      : Array(scalar(static_cast<double>(value), kind_of<T>())) {}  // NOLINT(google-explicit-constructor)
   /// A float32 array from nested lists; throws Error where the lists of one level differ in length.
   Array(std::initializer_list<Literal> list);  // NOLINT(google-explicit-constructor)
-  /// A copy of `values` in row-major order. T: float, double, int32_t, int64_t, uint8_t, bool, BFloat16. Throws Error where
-  /// the sizes do not multiply to the number of values.
+  /// A copy of `values` in row-major order. T: float, double, int32_t, int64_t, uint8_t, bool, BFloat16. Throws Error
+  /// where the sizes do not multiply to the number of values.
   template <class T>
   static Array from(std::span<const T> values, const Shape& shape) {
     return from_memory(values.data(), values.size(), shape, dtype_of<T>());
@@ -101,7 +101,8 @@ class Array {
   /// All elements in row-major order, converted to T.
   template <class T>
   std::vector<T> to_vector() const;
-  /// The elements in row-major order, valid while this array (or a copy of the handle) lives. T must be the element type.
+  /// The elements in row-major order, valid while this array (or a copy of the handle) lives. T must be the element
+  /// type.
   template <class T>
   const T* data() const {
     return static_cast<const T*>(data_as(dtype_of<T>()));

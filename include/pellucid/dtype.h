@@ -15,8 +15,8 @@ enum class DType : std::uint8_t { kBool, kUInt8, kInt32, kInt64, kBFloat16, kFlo
 inline constexpr std::size_t kDTypes = 7;
 
 /// Every element type, in the order of promotion.
-inline constexpr std::array<DType, kDTypes> kAllDTypes = {DType::kBool,     DType::kUInt8,   DType::kInt32,  DType::kInt64,
-                                                          DType::kBFloat16, DType::kFloat32, DType::kFloat64};
+inline constexpr std::array<DType, kDTypes> kAllDTypes = {
+    DType::kBool, DType::kUInt8, DType::kInt32, DType::kInt64, DType::kBFloat16, DType::kFloat32, DType::kFloat64};
 
 inline constexpr DType float32 = DType::kFloat32;
 inline constexpr DType float64 = DType::kFloat64;
@@ -42,9 +42,9 @@ constexpr std::string_view name_of(DType dtype) {
 constexpr bool is_float(DType dtype) { return dtype >= DType::kBFloat16; }
 constexpr bool is_integer(DType dtype) { return dtype > DType::kBool && dtype < DType::kBFloat16; }
 
-/// The type that holds both, as in the array API standard (2023.12, "Type promotion rules"), and beyond it: an integer or
-/// bool array meeting a float one becomes that float type; bool meeting an integer becomes the integer; uint8 with int32
-/// is int32; bfloat16 with float32 is float32.
+/// The type that holds both, as in the array API standard (2023.12, "Type promotion rules"), and beyond it: an integer
+/// or bool array meeting a float one becomes that float type; bool meeting an integer becomes the integer; uint8 with
+/// int32 is int32; bfloat16 with float32 is float32.
 constexpr DType promote(DType a, DType b) { return a < b ? b : a; }
 
 /// A bfloat16 number as it is stored: the upper half of a float32. Conversions round to nearest, ties to even.

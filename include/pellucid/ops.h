@@ -1,8 +1,8 @@
 // Operations on arrays. Every function works under every transform (grad, jvp, vmap, compile) where the reference page
 // (docs/operations.md) says that it is differentiable; all throw Error where shapes or types do not fit.
 //
-// Binary and ternary functions broadcast as NumPy does and promote as `promote` in dtype.h says. Negative axes count from
-// the end. `axes = {}` with `all` semantics: an absent list of axes means all of them.
+// Binary and ternary functions broadcast as NumPy does and promote as `promote` in dtype.h says. Negative axes count
+// from the end. `axes = {}` with `all` semantics: an absent list of axes means all of them.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace pellucid {
 
 Array zeros(const Shape& shape, DType dtype = float32);
 Array ones(const Shape& shape, DType dtype = float32);
-Array full(const Shape& shape, const Array& scalar);            // the type of `scalar` (float32 for a weak float)
+Array full(const Shape& shape, const Array& scalar);  // the type of `scalar` (float32 for a weak float)
 Array full(const Shape& shape, const Array& scalar, DType dtype);
 Array zeros_like(const Array& x);
 Array ones_like(const Array& x);
@@ -90,22 +90,22 @@ Array bitwise_invert(const Array& x);
 
 // ---- Activations ----------------------------------------------------------------------------------------------------
 
-Array relu(const Array& x);                                    // max(x, 0); derivative 0 at 0
-Array relu6(const Array& x);                                   // min(max(x, 0), 6)
+Array relu(const Array& x);   // max(x, 0); derivative 0 at 0
+Array relu6(const Array& x);  // min(max(x, 0), 6)
 Array leaky_relu(const Array& x, double negative_slope = 0.01);
-Array sigmoid(const Array& x);                                 // 1 / (1 + exp(-x))
-Array hardsigmoid(const Array& x);                             // relu6(x + 3) / 6
-Array log_sigmoid(const Array& x);                             // log(sigmoid(x))
-Array softplus(const Array& x);                                // log(1 + exp(x))
-Array softsign(const Array& x);                                // x / (1 + |x|)
-Array gelu(const Array& x);                                    // x Phi(x), exact
-Array gelu_tanh(const Array& x);                               // the tanh approximation (Hendrycks & Gimpel 2016)
-Array silu(const Array& x);                                    // x sigmoid(x)
-Array mish(const Array& x);                                    // x tanh(softplus(x))
-Array hardswish(const Array& x);                               // x relu6(x + 3) / 6
-Array elu(const Array& x, double alpha = 1.0);                 // x > 0 ? x : alpha (exp(x) - 1)
-Array selu(const Array& x);                                    // Klambauer et al. 2017
-Array celu(const Array& x, double alpha = 1.0);                // x > 0 ? x : alpha (exp(x / alpha) - 1)
+Array sigmoid(const Array& x);                   // 1 / (1 + exp(-x))
+Array hardsigmoid(const Array& x);               // relu6(x + 3) / 6
+Array log_sigmoid(const Array& x);               // log(sigmoid(x))
+Array softplus(const Array& x);                  // log(1 + exp(x))
+Array softsign(const Array& x);                  // x / (1 + |x|)
+Array gelu(const Array& x);                      // x Phi(x), exact
+Array gelu_tanh(const Array& x);                 // the tanh approximation (Hendrycks & Gimpel 2016)
+Array silu(const Array& x);                      // x sigmoid(x)
+Array mish(const Array& x);                      // x tanh(softplus(x))
+Array hardswish(const Array& x);                 // x relu6(x + 3) / 6
+Array elu(const Array& x, double alpha = 1.0);   // x > 0 ? x : alpha (exp(x) - 1)
+Array selu(const Array& x);                      // Klambauer et al. 2017
+Array celu(const Array& x, double alpha = 1.0);  // x > 0 ? x : alpha (exp(x / alpha) - 1)
 Array softmax(const Array& x, int axis = -1);
 Array log_softmax(const Array& x, int axis = -1);
 
@@ -162,9 +162,9 @@ Array lerp(const Array& x, const Array& y, const Array& t);
 /// Which axes a reduction takes, and whether they stay as size 1. `Axes{}` is all axes; an int or a list names them.
 struct Axes {
   Axes() = default;
-  Axes(int axis) : list{axis}, all(false) {}                                // NOLINT(google-explicit-constructor)
+  Axes(int axis) : list{axis}, all(false) {}  // NOLINT(google-explicit-constructor)
   Axes(std::initializer_list<int> axes) : list(axes), all(axes.size() == 0) {}
-  Axes(std::vector<int> axes) : list(std::move(axes)), all(false) {}        // NOLINT(google-explicit-constructor)
+  Axes(std::vector<int> axes) : list(std::move(axes)), all(false) {}  // NOLINT(google-explicit-constructor)
   std::vector<int> list;
   bool all = true;
 };
@@ -172,7 +172,7 @@ struct Axes {
 Array sum(const Array& x, const Axes& axes = {}, bool keepdims = false);   // bool, uint8, int32 sum in int64
 Array mean(const Array& x, const Axes& axes = {}, bool keepdims = false);  // integers give float32
 Array prod(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array max(const Array& x, const Axes& axes = {}, bool keepdims = false);   // equal maxima share the gradient
+Array max(const Array& x, const Axes& axes = {}, bool keepdims = false);  // equal maxima share the gradient
 Array min(const Array& x, const Axes& axes = {}, bool keepdims = false);
 /// Divides by n - correction; correction 1 gives the sample variance.
 Array var(const Array& x, const Axes& axes = {}, double correction = 0, bool keepdims = false);
@@ -230,14 +230,15 @@ inline constexpr Ellipsis ellipsis{};
 using Index = std::variant<std::int64_t, Slice, NewAxis, Ellipsis>;
 /// x[...] with basic indexing; a view where possible. Throws where a position is out of range.
 Array index(const Array& x, const std::vector<Index>& indices);
-/// Elements start, start + step, ... before stop along every axis; negative steps allowed. The general form behind index.
+/// Elements start, start + step, ... before stop along every axis; negative steps allowed. The general form behind
+/// index.
 Array slice(const Array& x, const Shape& start, const Shape& stop, const Shape& step);
 Array slice(const Array& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step = 1);
 
 // ---- Contraction ----------------------------------------------------------------------------------------------------
 
-/// (..., m, k) x (..., k, n) -> (..., m, n), batch axes broadcast; a vector on either side is a row or column whose axis is
-/// dropped from the result. bfloat16 accumulates in float32.
+/// (..., m, k) x (..., k, n) -> (..., m, n), batch axes broadcast; a vector on either side is a row or column whose
+/// axis is dropped from the result. bfloat16 accumulates in float32.
 Array matmul(const Array& x, const Array& y);
 /// `linear(x, w, b)` = matmul(x, w) + b for x (..., k), w (k, n), b (n) or absent.
 Array linear(const Array& x, const Array& w, const Array& b = {});
@@ -246,7 +247,8 @@ Array tensordot(const Array& x, const Array& y, int axes = 2);
 Array tensordot(const Array& x, const Array& y, const std::vector<int>& x_axes, const std::vector<int>& y_axes);
 Array outer(const Array& x, const Array& y);
 Array vecdot(const Array& x, const Array& y, int axis = -1);
-/// NumPy's notation ("bij,bjk->bik"), with or without "->", with "..."; any number of operands, contracted left to right.
+/// NumPy's notation ("bij,bjk->bik"), with or without "->", with "..."; any number of operands, contracted left to
+/// right.
 Array einsum(const std::string& equation, const Arrays& operands);
 
 // ---- Indexing, order ------------------------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ Array scatter_add_along_axis(const Array& x, const Array& indices, const Array& 
 Array masked_fill(const Array& x, const Array& mask, const Array& value);
 /// (..., ) -> (..., classes); a row of zeros where the index is out of range.
 Array one_hot(const Array& indices, std::int64_t classes, DType dtype = float32);
-Array sort(const Array& x, int axis = -1, bool descending = false);      // stable, NaN last
+Array sort(const Array& x, int axis = -1, bool descending = false);  // stable, NaN last
 Array argsort(const Array& x, int axis = -1, bool descending = false);
 struct TopK {
   Array values, indices;
@@ -286,11 +288,11 @@ Array stop_gradient(const Array& x);
 struct ScanStep {
   Arrays carry, ys;
 };
-/// Runs `body` once for each position t of the leading axis of `xs` (or `length` times without xs), passing the carry on.
-/// Returns the last carry, and the ys of all steps stacked along a new leading axis. The body is traced once; arrays that it
-/// captures are constants of the loop. Carries must keep their shapes and types.
-ScanStep scan(const std::function<ScanStep(const Arrays& carry, const Arrays& x)>& body, const Arrays& carry, const Arrays& xs,
-              std::int64_t length = -1, bool reverse = false);
+/// Runs `body` once for each position t of the leading axis of `xs` (or `length` times without xs), passing the carry
+/// on. Returns the last carry, and the ys of all steps stacked along a new leading axis. The body is traced once;
+/// arrays that it captures are constants of the loop. Carries must keep their shapes and types.
+ScanStep scan(const std::function<ScanStep(const Arrays& carry, const Arrays& x)>& body, const Arrays& carry,
+              const Arrays& xs, std::int64_t length = -1, bool reverse = false);
 
 /// A function with rules of its own. `vjp` (inputs, outputs, cotangents of the outputs -> cotangents of the inputs; an
 /// undefined Array for none) replaces differentiation of `forward`; `batch`, where given, replaces its batching:

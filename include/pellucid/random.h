@@ -1,13 +1,14 @@
-// Random arrays. A key and a shape determine every element: Philox4x32-10 (Salmon et al. 2011), counted by element, so that
-// the same key gives the same bits on every machine, for any number of threads.
+// Random arrays. A key and a shape determine every element: Philox4x32-10 (Salmon et al. 2011), counted by element, so
+// that the same key gives the same bits on every machine, for any number of threads.
 #pragma once
 
 #include "pellucid/array.h"
 
 namespace pellucid::random {
 
-/// A source of random numbers: (seed, stream), an int64 array of shape [2]. Use each key once; make more by split or fold_in.
-/// As it is an array, a key may depend on a traced step counter: fold_in(key, step) differs at each run of one plan.
+/// A source of random numbers: (seed, stream), an int64 array of shape [2]. Use each key once; make more by split or
+/// fold_in. As it is an array, a key may depend on a traced step counter: fold_in(key, step) differs at each run of one
+/// plan.
 using Key = Array;
 
 Key key(std::uint64_t seed);

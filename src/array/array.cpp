@@ -56,8 +56,9 @@ Array::Array(std::initializer_list<Literal> list) {
   const auto walk = [&](const auto& self, const Literal* items, std::size_t count, std::size_t level) -> void {
     if (shape.size() == level) shape.push_back(static_cast<std::int64_t>(count));
     if (shape[level] != static_cast<std::int64_t>(count)) {
-      throw Error(fmt::format("array: lists of lengths {} and {} stand side by side; lists of one level need one length",
-                              shape[level], count));
+      throw Error(
+          fmt::format("array: lists of lengths {} and {} stand side by side; lists of one level need one length",
+                      shape[level], count));
     }
     for (std::size_t i = 0; i < count; ++i) {
       if (items[i].is_list_) {
@@ -87,7 +88,8 @@ const void* Array::data_as(DType wanted) const {
   evaluate();
   Output& out = node_->outputs[output_];
   if (wanted != out.dtype) {
-    throw Error(fmt::format("data: the array is {}, not {}; convert it with astype first", name_of(out.dtype), name_of(wanted)));
+    throw Error(fmt::format("data: the array is {}, not {}; convert it with astype first", name_of(out.dtype),
+                            name_of(wanted)));
   }
   if (!is_contiguous(out.shape, out.strides)) {
     // Made contiguous in place: the handle's value does not change, only where it lies.
@@ -97,8 +99,8 @@ const void* Array::data_as(DType wanted) const {
     const std::int64_t n = count_of(out.shape);
     std::int64_t from = out.offset;
     for (std::int64_t i = 0; i < n; ++i) {
-      std::memcpy(packed->data() + static_cast<std::size_t>(i) * size, out.storage->data() + from * static_cast<std::int64_t>(size),
-                  size);
+      std::memcpy(packed->data() + static_cast<std::size_t>(i) * size,
+                  out.storage->data() + from * static_cast<std::int64_t>(size), size);
       for (std::size_t d = at.size(); d-- > 0;) {
         from += out.strides[d];
         if (++at[d] < out.shape[d]) break;
@@ -126,7 +128,8 @@ T convert(const void* data, DType dtype, std::int64_t i) {
 template <class T>
 T Array::item() const {
   if (size() != 1) {
-    throw Error(fmt::format("item: an array of shape {} has {} elements; item reads arrays of one", to_string(shape()), size()));
+    throw Error(fmt::format("item: an array of shape {} has {} elements; item reads arrays of one", to_string(shape()),
+                            size()));
   }
   return convert<T>(raw_data(), dtype(), 0);
 }
@@ -158,11 +161,15 @@ constexpr std::int64_t kEdge = 3;  // elements shown at each end of an axis that
 
 std::string element_text(const void* data, DType dtype, std::int64_t i) {
   switch (dtype) {
-    case DType::kBool: return static_cast<const std::uint8_t*>(data)[i] != 0 ? "true" : "false";
+    case DType::kBool:
+      return static_cast<const std::uint8_t*>(data)[i] != 0 ? "true" : "false";
     case DType::kUInt8:
-    case DType::kInt32: return fmt::format("{}", static_cast<std::int64_t>(array::element(data, dtype, i)));
-    case DType::kInt64: return fmt::format("{}", static_cast<const std::int64_t*>(data)[i]);
-    default: return fmt::format("{:.6g}", array::element(data, dtype, i));
+    case DType::kInt32:
+      return fmt::format("{}", static_cast<std::int64_t>(array::element(data, dtype, i)));
+    case DType::kInt64:
+      return fmt::format("{}", static_cast<const std::int64_t*>(data)[i]);
+    default:
+      return fmt::format("{:.6g}", array::element(data, dtype, i));
   }
 }
 

@@ -138,12 +138,18 @@ BFloat16 to_bfloat16(float x) {
 double element(const void* data, DType dtype, std::int64_t i) {
   switch (dtype) {
     case DType::kBool:
-    case DType::kUInt8: return static_cast<const std::uint8_t*>(data)[i];
-    case DType::kInt32: return static_cast<const std::int32_t*>(data)[i];
-    case DType::kInt64: return static_cast<double>(static_cast<const std::int64_t*>(data)[i]);
-    case DType::kBFloat16: return to_float(static_cast<const BFloat16*>(data)[i]);
-    case DType::kFloat32: return static_cast<const float*>(data)[i];
-    case DType::kFloat64: return static_cast<const double*>(data)[i];
+    case DType::kUInt8:
+      return static_cast<const std::uint8_t*>(data)[i];
+    case DType::kInt32:
+      return static_cast<const std::int32_t*>(data)[i];
+    case DType::kInt64:
+      return static_cast<double>(static_cast<const std::int64_t*>(data)[i]);
+    case DType::kBFloat16:
+      return to_float(static_cast<const BFloat16*>(data)[i]);
+    case DType::kFloat32:
+      return static_cast<const float*>(data)[i];
+    case DType::kFloat64:
+      return static_cast<const double*>(data)[i];
   }
   return 0;
 }
@@ -160,13 +166,27 @@ T saturated(double value) {
 
 void set_element(void* data, DType dtype, std::int64_t i, double value) {
   switch (dtype) {
-    case DType::kBool: static_cast<std::uint8_t*>(data)[i] = value != 0 ? 1 : 0; break;
-    case DType::kUInt8: static_cast<std::uint8_t*>(data)[i] = saturated<std::uint8_t>(value); break;
-    case DType::kInt32: static_cast<std::int32_t*>(data)[i] = saturated<std::int32_t>(value); break;
-    case DType::kInt64: static_cast<std::int64_t*>(data)[i] = saturated<std::int64_t>(value); break;
-    case DType::kBFloat16: static_cast<BFloat16*>(data)[i] = to_bfloat16(static_cast<float>(value)); break;
-    case DType::kFloat32: static_cast<float*>(data)[i] = static_cast<float>(value); break;
-    case DType::kFloat64: static_cast<double*>(data)[i] = value; break;
+    case DType::kBool:
+      static_cast<std::uint8_t*>(data)[i] = value != 0 ? 1 : 0;
+      break;
+    case DType::kUInt8:
+      static_cast<std::uint8_t*>(data)[i] = saturated<std::uint8_t>(value);
+      break;
+    case DType::kInt32:
+      static_cast<std::int32_t*>(data)[i] = saturated<std::int32_t>(value);
+      break;
+    case DType::kInt64:
+      static_cast<std::int64_t*>(data)[i] = saturated<std::int64_t>(value);
+      break;
+    case DType::kBFloat16:
+      static_cast<BFloat16*>(data)[i] = to_bfloat16(static_cast<float>(value));
+      break;
+    case DType::kFloat32:
+      static_cast<float*>(data)[i] = static_cast<float>(value);
+      break;
+    case DType::kFloat64:
+      static_cast<double*>(data)[i] = value;
+      break;
   }
 }
 

@@ -58,9 +58,9 @@ inline std::int64_t count_of(const Shape& shape) {
 
 /// What a primitive needs to know beside its operands. Each record says which of these it reads.
 struct Attributes {
-  Shape shape;                       // a target shape
-  std::vector<std::int64_t> axes;    // axes, an order of axes, or starts
-  std::vector<std::int64_t> steps;   // steps, or low and high widths
+  Shape shape;                      // a target shape
+  std::vector<std::int64_t> axes;   // axes, an order of axes, or starts
+  std::vector<std::int64_t> steps;  // steps, or low and high widths
   std::int64_t integer = 0;
   double real = 0;
   DType dtype = DType::kFloat32;

@@ -222,8 +222,8 @@ Array astype(const Array& x, DType dtype) {
   if (x.weak() && x.rank() == 0 && x.evaluated()) {  // a literal takes on the type without a step of its own
     auto storage = Storage::allocate(size_of(dtype));
     const Output& out = x.node()->outputs[x.output()];
-    const double value = is_float(out.dtype) ? x.node()->attributes.real
-                                             : array::element(out.storage->data(), out.dtype, out.offset);
+    const double value =
+        is_float(out.dtype) ? x.node()->attributes.real : array::element(out.storage->data(), out.dtype, out.offset);
     array::set_element(storage->data(), dtype, 0, value);
     return make_constant(std::move(storage), {}, dtype);
   }

@@ -3,8 +3,8 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/reduce_rows.cpp"
 #include "hwy/foreach_target.h"
 // foreach_target comes first.
-#include "kernels/cpu/reduce.h"
 #include "kernels/cpu/reduce-inl.h"
+#include "kernels/cpu/reduce.h"
 #include "kernels/cpu/reduce_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
