@@ -294,7 +294,7 @@ TEST(Summary, ListsCallsAndParameters) {
   Sequential big{Linear(784, 256), ReLU(), Linear(256, 10)};
   freeze(big, "0");
   EXPECT_EQ(summary(big, zeros({32, 784})),
-            "name  layer                                    output     parameters\n"
+            "name  layer                                       output     parameters\n"
             "0     Linear (inputs 784, outputs 256, bias yes)  [32, 256]     200,960\n"
             "1     ReLU                                        [32, 256]           0\n"
             "2     Linear (inputs 256, outputs 10, bias yes)   [32, 10]        2,570\n"
