@@ -15,6 +15,8 @@ import numpy as np  # noqa: E402
 import optax  # noqa: E402
 import torch  # noqa: E402
 
+torch.set_default_dtype(torch.float64)  # NAdam keeps a scalar of the default type
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS = 1000
 KEEP = (1, 10, 100, 1000)
@@ -36,7 +38,7 @@ def cut(flat):
     return flat[:12].reshape(3, 4), flat[12:]
 
 
-def with_torch(make, schedule=None, change=None, ema=None):
+def with_torch(make, schedule=None, change=None, ema=None, every=1):
     """make(parameters) -> optimizer; change(w, g) -> g; ema: decay, whose average is kept too."""
     parameters = [torch.nn.Parameter(torch.tensor(p)) for p in cut(START)]
     optimizer = make(parameters)
@@ -49,14 +51,18 @@ def with_torch(make, schedule=None, change=None, ema=None):
         averaged.update_parameters(module)  # the first call copies
     flat = lambda ps: np.concatenate([p.detach().numpy().ravel() for p in ps])
     out = {}
+    total = 0
     for t in range(STEPS):
         w = flat(parameters)
         g = gradient(w, t)
         if change:
             g = change(w, g)
-        for p, part in zip(parameters, cut(g)):
-            p.grad = torch.tensor(part)
-        optimizer.step()
+        total = total + g
+        if (t + 1) % every == 0:
+            for p, part in zip(parameters, cut(total / every)):
+                p.grad = torch.tensor(part)
+            optimizer.step()
+            total = 0
         if scheduler:
             scheduler.step()
         if averaged:
@@ -127,13 +133,14 @@ def optimizers():
     yield "clip_global_norm", with_optax(optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.05, momentum=0.9)))
     yield "l1_l2", with_torch(sgd, change=lambda w, g: g + 0.02 * np.sign(w) + 0.03 * w)
     yield "average", with_torch(sgd, ema=0.99)
-    yield "accumulate", with_optax(optax.MultiSteps(optax.adam(0.01), every_k_schedule=4))
+    yield "accumulate", with_torch(lambda p: o.Adam(p, lr=0.01, foreach=False), every=4)
     yield "groups", with_torch(lambda p: o.Adam([{"params": p[0], "lr": 0.01, "weight_decay": 0.1},
                                                  {"params": p[1], "lr": 0.002}], foreach=False))
     cosine = optax.cosine_decay_schedule(0.05, 1000, alpha=0.1)
     yield "sgd_cosine", with_optax(optax.sgd(cosine, momentum=0.9))
-    warm = optax.join_schedules([optax.linear_schedule(0.0, 0.01, 50), optax.exponential_decay(0.01, 1, 0.999)], [50])
-    yield "adamw_warm_up", with_optax(optax.adamw(warm, weight_decay=0.1))
+    rate = lambda t: t / 50 if t < 50 else 0.999 ** (t - 50)  # Optax divides int32 counts in float32
+    yield "adamw_warm_up", with_torch(lambda p: o.AdamW(p, lr=0.01, weight_decay=0.1, foreach=False),
+                                      lambda opt: o.lr_scheduler.LambdaLR(opt, rate))
     yield "adam_steps", with_torch(lambda p: o.Adam(p, lr=0.02, foreach=False),
                                    lambda opt: o.lr_scheduler.MultiStepLR(opt, [300, 600, 900], 0.5))
 
