@@ -213,9 +213,9 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
     }
     order.push_back(&tensor);
   }
-  // The map is sorted by name, and a stable sort keeps that among elements of one size.
-  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return pellucid::size_of(a->second.dtype()) > pellucid::size_of(b->second.dtype());
+  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    const std::size_t a_size = pellucid::size_of(a->second.dtype()), b_size = pellucid::size_of(b->second.dtype());
+    return a_size != b_size ? a_size > b_size : a->first < b->first;
   });
 
   Json header = Json::object();
