@@ -168,6 +168,28 @@ TEST(Initialize, ReturnsEverythingToItsStart) {
   EXPECT_EQ(floats(net.seen), floats(zeros({2})));
 }
 
+TEST(Initialize, ValuesAreDrawnOnce) {
+  Sequential net{Linear(2, 2)};
+  EXPECT_FALSE(parameters(net)[0].evaluated());
+  net(ones({1, 2})).evaluate();
+  EXPECT_TRUE(parameters(net)[0].evaluated());
+  initialize(net, random::key(1));
+  EXPECT_TRUE(parameters(net)[0].evaluated());
+}
+
+TEST(Initialize, ManyNetworksAtOnce) {
+  Sequential net{Linear(2, 3), ReLU(), Linear(3, 1)};
+  const auto output = [&](const Array& key) {
+    Sequential one = net;
+    initialize(one, key);
+    return one(ones({1, 2}));
+  };
+  const Array keys = stack({random::key(1), random::key(2)});
+  const std::vector<float> both = floats(vmap(output)(keys));
+  EXPECT_EQ(both[0], output(random::key(1)).item<float>());
+  EXPECT_EQ(both[1], output(random::key(2)).item<float>());
+}
+
 struct WithRule : Module {
   Array slopes = zeros({3});
   void initialize(const random::Key& key) { slopes = random::normal(key, {3}); }

@@ -47,11 +47,19 @@ struct Parameter {
   Parameter(Array initial);  // NOLINT(google-explicit-constructor)
   /// Starts at random values from a seed of its own: the n-th parameter that a thread makes always gets the same ones.
   Parameter(const Shape& shape, init::Initializer initializer, DType dtype = float32);
-  operator const Array&() const { return value; }  // NOLINT(google-explicit-constructor)
+  operator const Array&() const {  // NOLINT(google-explicit-constructor)
+    if (unread_.defined()) settle();
+    return value;
+  }
 
   Array value;  // undefined: there is none (a Linear without bias)
   bool trainable = true;
   init::Initializer initializer;
+
+ private:
+  /// Computes the value that construction drew, once it is used, so that no call draws it again.
+  void settle() const;
+  mutable Array unread_;
 };
 
 /// An array that is kept and saved but not learned: running statistics, constants. Calls in training may replace it.

@@ -120,6 +120,13 @@ Parameter::Parameter(Array initial)
 Parameter::Parameter(const Shape& shape, init::Initializer initial, DType dtype) : initializer(std::move(initial)) {
   thread_local std::int64_t made = 0;
   value = initializer(random::fold_in(random::key(kDefaultSeed), Array(made++)), shape, dtype);
+  unread_ = value;
+}
+
+void Parameter::settle() const {
+  if (!value.same(unread_)) return;  // it was replaced, perhaps by a placeholder that has no value
+  value.evaluate();
+  unread_ = {};
 }
 
 std::string_view View::type() const { return table_->type; }
@@ -253,6 +260,12 @@ void initialize(Ref module, const random::Key& key) {
     std::vector<std::size_t> used_;
   };
   Draw(key).walk(module);
+  try {
+    key.evaluate();
+  } catch (const Error&) {
+    return;  // the key is traced, and so are the parameters
+  }
+  evaluate(parameters(module));
 }
 
 bool matches(std::string_view pattern, std::string_view name) {
