@@ -167,6 +167,7 @@ void astype(Ref module, DType dtype);
 
 /// Draws all parameters anew from `key`, each from a key of its own, and returns buffers to their first values. A plain
 /// Array returns to what its member's initialiser gives, where the struct can be made without arguments; else it stays.
+/// The values are computed now, unless the key is traced.
 void initialize(Ref module, const random::Key& key);
 
 /// True where `pattern` ('*' any characters, '?' one) matches the whole of `name` or the name of a module around it:
