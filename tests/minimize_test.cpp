@@ -101,7 +101,7 @@ TEST(LevenbergMarquardt, SaysWhyItStopped) {
   const auto stop = [&](LevenbergMarquardt options) {
     return least_squares(f, Arrays{vector({-1.2, 1})}, options).stop;
   };
-  EXPECT_EQ(stop({}), Stop::kGradient);
+  EXPECT_EQ(stop({}), Stop::kStep);
   EXPECT_EQ(stop({.target = 1e-3}), Stop::kTarget);
   EXPECT_EQ(stop({.max_iterations = 1}), Stop::kIterations);
   EXPECT_EQ(stop({.max_evaluations = 2}), Stop::kEvaluations);

@@ -72,7 +72,10 @@ bool analyse(const Graph& graph, const std::vector<Lie>& lies, const std::vector
     const bool reduce = instruction.record->kind == ops::Kind::kReduce;
     n = std::max(n, graph.value(reduce ? instruction.inputs[0] : instruction.outputs[0]).count());
   }
-  if (n == 0) return members.size() == 1;
+  if (n == 0) {
+    space = {0, 0, false};
+    return members.size() == 1;
+  }
   for (std::int32_t i : members) {
     const Instruction& instruction = graph.instructions[static_cast<std::size_t>(i)];
     if (instruction.record->kind != ops::Kind::kReduce) continue;
