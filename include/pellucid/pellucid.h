@@ -14,5 +14,6 @@
 #include "pellucid/optim.h"      // IWYU pragma: export
 #include "pellucid/random.h"     // IWYU pragma: export
 #include "pellucid/threads.h"    // IWYU pragma: export
+#include "pellucid/train.h"      // IWYU pragma: export
 #include "pellucid/transform.h"  // IWYU pragma: export
 #include "pellucid/version.h"    // IWYU pragma: export
