@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "pellucid/loss.h"
 #include "pellucid/ops.h"
+#include "pellucid/optim.h"
 #include "pellucid/random.h"
 #include "pellucid/threads.h"
 #include "pellucid/transform.h"
@@ -47,79 +49,60 @@ pl::Arrays evaluated(pl::Arrays list) {
   return list;
 }
 
-void run_xor(bool by_call) {
-  const pl::Array x = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
-  const pl::Array y = {{0}, {1}, {1}, {0}};
-  auto step = pl::compile([&](const pl::Arrays& w) {
-    const auto [value, g, extra] = pl::value_and_grad([&](const pl::Arrays& p) {
-      const pl::Array h = pl::relu(pl::matmul(x, p[0]) + p[1]);
-      return pl::mean(pl::square(pl::matmul(h, p[2]) + p[3] - y));
-    })(w);
-    pl::Arrays next;
-    for (std::size_t i = 0; i < w.size(); ++i) next.push_back(w[i] - 0.1 * g[i]);
-    next.push_back(value);
-    return next;
-  });
-  pl::Arrays w = evaluated({pl::random::normal(pl::random::key(1), {2, 4}), pl::zeros({4}),
-                            pl::random::normal(pl::random::key(2), {4, 1}), pl::zeros({1})});
-  if (by_call) {
-    report("xor_call", [&](std::int64_t n) {
-      for (std::int64_t i = 0; i < n; ++i) step.step(w);
-    });
-  } else {
-    report("xor", [&](std::int64_t n) { step.steps(w, {}, n); });
+/// The state of a training: parameters, then what the optimiser keeps.
+pl::Arrays state_of(const pl::Arrays& parameters, const pl::optim::Optimizer& optimizer) {
+  pl::Arrays state = parameters;
+  for (pl::Array& s : optimizer.init(parameters)) state.push_back(std::move(s));
+  pl::evaluate(state);
+  return state;
+}
+
+/// Weights and biases of linear layers between these sizes.
+pl::Arrays layers(const std::vector<std::int64_t>& sizes, double scale) {
+  pl::Arrays w;
+  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
+    w.push_back(pl::random::normal(pl::random::key(i), {sizes[i], sizes[i + 1]}, 0, scale));
+    w.push_back(pl::zeros({sizes[i + 1]}));
   }
+  return w;
+}
+
+pl::Array forward(const pl::Arrays& w, std::size_t parameters, pl::Array h) {
+  for (std::size_t i = 0; i < parameters; i += 2) {
+    h = pl::linear(h, w[i], w[i + 1]);
+    if (i + 2 < parameters) h = pl::relu(h);
+  }
+  return h;
+}
+
+void run(const std::string& name, pl::Compiled step, pl::Arrays state, const pl::Arrays& inputs, bool by_call) {
+  report(name, [&](std::int64_t n) {
+    if (!by_call) {
+      step.steps(state, inputs, n);
+      return;
+    }
+    for (std::int64_t i = 0; i < n; ++i) step.step(state, inputs);
+  });
   if (std::getenv("PELLUCID_EXPLAIN") != nullptr) std::fputs(step.explain_plan().c_str(), stderr);
 }
 
+void run_xor(bool by_call) {
+  const pl::Array x = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
+  const pl::Array y = {{0}, {1}, {1}, {0}};
+  const pl::Arrays w = layers({2, 4, 1}, 1);
+  const pl::optim::Optimizer sgd = pl::optim::SGD{.learning_rate = 0.1};
+  const auto loss = [=](const pl::Arrays& p) { return pl::Arrays{pl::mean(pl::square(forward(p, 4, x) - y))}; };
+  run(by_call ? "xor_call" : "xor", pl::compile(pl::optim::training_step(loss, sgd, w.size())), state_of(w, sgd), {},
+      by_call);
+}
+
 void run_mlp() {
-  const std::int64_t batch = 128;
-  const std::vector<std::int64_t> sizes = {784, 256, 128, 10};
-  pl::Arrays state;
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
-    state.push_back(pl::random::normal(pl::random::key(i), {sizes[i], sizes[i + 1]}, 0, 0.05));
-    state.push_back(pl::zeros({sizes[i + 1]}));
-  }
-  const std::size_t parameters = state.size();
-  for (int copy = 0; copy < 2; ++copy) {
-    for (std::size_t i = 0; i < parameters; ++i) state.push_back(pl::zeros(state[i].shape()));
-  }
-  state.push_back(pl::Array::from(std::vector<double>{0}, {}));
-  const pl::Array x = pl::random::normal(pl::random::key(7), {batch, 784});
-  const pl::Array labels = pl::random::integers(pl::random::key(8), {batch}, 0, 10);
-  auto step = pl::compile([&](const pl::Arrays& s) {
-    const pl::Arrays w(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(parameters));
-    const auto [value, g, extra] = pl::value_and_grad([&](const pl::Arrays& p) {
-      pl::Array h = s[3 * parameters + 1];
-      for (std::size_t i = 0; i < parameters; i += 2) {
-        h = pl::matmul(h, p[i]) + p[i + 1];
-        if (i + 2 < parameters) h = pl::relu(h);
-      }
-      const pl::Array target = pl::one_hot(s[3 * parameters + 2], 10);
-      return -pl::mean(pl::sum(pl::log_softmax(h, 1) * target, pl::Axes(1)));
-    })(w);
-    const pl::Array t = s[3 * parameters] + 1;
-    const pl::Array m_scale = pl::astype(1e-3 / (1 - pl::pow(0.9, t)), pl::float32);
-    const pl::Array v_scale = pl::astype(1 / (1 - pl::pow(0.999, t)), pl::float32);
-    pl::Arrays next_w, next_m, next_v;
-    for (std::size_t i = 0; i < parameters; ++i) {
-      const pl::Array m = 0.9 * s[parameters + i] + 0.1 * g[i];
-      const pl::Array v = 0.999 * s[2 * parameters + i] + 0.001 * pl::square(g[i]);
-      next_w.push_back(w[i] - m * m_scale / (pl::sqrt(v * v_scale) + 1e-8));
-      next_m.push_back(m);
-      next_v.push_back(v);
-    }
-    pl::Arrays next = next_w;
-    next.insert(next.end(), next_m.begin(), next_m.end());
-    next.insert(next.end(), next_v.begin(), next_v.end());
-    next.push_back(t);
-    next.push_back(value);
-    return next;
-  });
-  pl::evaluate(state);
-  const pl::Arrays inputs = evaluated({x, labels});
-  report("mnist_mlp_b128", [&](std::int64_t n) { step.steps(state, inputs, n); });
-  if (std::getenv("PELLUCID_EXPLAIN") != nullptr) std::fputs(step.explain_plan().c_str(), stderr);
+  const pl::Arrays w = layers({784, 256, 128, 10}, 0.05);
+  const pl::Arrays inputs = evaluated(
+      {pl::random::normal(pl::random::key(7), {128, 784}), pl::random::integers(pl::random::key(8), {128}, 0, 10)});
+  const pl::optim::Optimizer adam = pl::optim::Adam{.learning_rate = 1e-3};
+  const auto loss = [=](const pl::Arrays& p) { return pl::Arrays{pl::loss::cross_entropy(forward(p, 6, p[6]), p[7])}; };
+  run("mnist_mlp_b128", pl::compile(pl::optim::training_step(loss, adam, w.size())), state_of(w, adam), inputs, false);
 }
 
 }  // namespace

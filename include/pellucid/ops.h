@@ -154,6 +154,8 @@ Array bitwise_right_shift(const Array& x, const Array& y);
 Array where(const Array& condition, const Array& x, const Array& y);
 /// An absent bound does not bound.
 Array clip(const Array& x, const Array& low, const Array& high);
+/// x y + z, rounded once. Integers are converted to float32.
+Array fma(const Array& x, const Array& y, const Array& z);
 /// x + t (y - x).
 Array lerp(const Array& x, const Array& y, const Array& t);
 

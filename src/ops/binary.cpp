@@ -156,6 +156,17 @@ Record where_definition() {
 }
 const Record& kWhere = define(where_definition());
 
+Record fma_definition() {
+  Record record = binary<&MapTable::fma>(
+      "fma", "x y + z with one rounding", {-3, 3}, [](const Arrays& x, const Array&) { return x[1]; },
+      [](const Arrays& x, const Array&) { return x[0]; }, 0.5);
+  record.shapes = "(...), (...), (...) -> (...)";
+  record.arity = 3;
+  record.partials[2] = one;
+  return record;
+}
+const Record& kFma = define(fma_definition());
+
 /// bool operands of logic keep their type; others become bool first.
 Array logic(const Record& record, const Array& x, const Array& y) {
   return map(record, {astype(x, bool_), astype(y, bool_)});
@@ -182,6 +193,7 @@ Array pow(const Array& x, const Array& y) {
   if (is_scalar_constant(y, 2)) return map(kMultiply, {x, x});
   return map(kPower, {x, y});
 }
+Array fma(const Array& x, const Array& y, const Array& z) { return map_float(kFma, {x, y, z}); }
 Array atan2(const Array& y, const Array& x) { return map_float(kAtan2, {y, x}); }
 Array hypot(const Array& x, const Array& y) { return map_float(kHypot, {x, y}); }
 Array logaddexp(const Array& x, const Array& y) { return map_float(kLogaddexp, {x, y}); }

@@ -233,7 +233,10 @@ Array astype(const Array& x, DType dtype) {
   return make(kCast, {x}, std::move(attributes));
 }
 
-Array negative(const Array& x) { return map(kNegative, {x}); }
+Array negative(const Array& x) {
+  if (x.weak() && is_float(x.dtype()) && x.evaluated()) return Array(-x.node()->attributes.real);  // keeps its digits
+  return map(kNegative, {x});
+}
 Array operator-(const Array& x) { return negative(x); }
 Array operator+(const Array& x) { return x; }
 Array abs(const Array& x) { return map(kAbs, {x}); }

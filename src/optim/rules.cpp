@@ -27,7 +27,7 @@ std::vector<Field> adam_fields(double beta1, double beta2, double epsilon, doubl
 }
 
 /// The sum A of which (1 - beta) A is the exponential average.
-Array decayed_sum(const Array& sum, double beta, const Array& x) { return sum * beta + x; }
+Array decayed_sum(const Array& sum, double beta, const Array& x) { return fma(sum, beta, x); }
 
 Arrays advance(const auto&, const Array&, const Arrays& scalars) { return scalars; }
 
@@ -48,7 +48,7 @@ Traits describe(const SGD& r) {
 }
 std::vector<Scalar> coefficients(const SGD&, const Now& now) { return {now.rate}; }
 Array apply(const SGD& r, const Arrays& c, const Array& w, const Array& g, std::span<Array> moments) {
-  if (moments.empty()) return w - g * c[0];
+  if (moments.empty()) return fma(g, -c[0], w);
   moments[0] = decayed_sum(moments[0], r.momentum, g);
   return w - (r.nesterov ? g + moments[0] * r.momentum : moments[0]) * c[0];
 }
@@ -100,12 +100,12 @@ template <class R>
 requires(std::is_same_v<R, Adam> || std::is_same_v<R, AdamW>) Array
     apply(const R& r, const Arrays& c, const Array& w, const Array& g, std::span<Array> moments) {
   adam_moments(r, g, moments);
-  return w - moments[0] / (sqrt(moments[1]) + c[1]) * c[0];
+  return fma(moments[0] / (sqrt(moments[1]) + c[1]), -c[0], w);
 }
 Array apply(const AMSGrad& r, const Arrays& c, const Array& w, const Array& g, std::span<Array> moments) {
   adam_moments(r, g, moments);
   moments[2] = maximum(moments[2], moments[1]);
-  return w - moments[0] / (sqrt(moments[2]) + c[1]) * c[0];
+  return fma(moments[0] / (sqrt(moments[2]) + c[1]), -c[0], w);
 }
 
 // ---- NAdam ----------------------------------------------------------------------------------------------------------
