@@ -1,7 +1,8 @@
 // From tables and pictures to what a network takes: columns become numbers, by rules fitted on training rows alone and
 // kept as JSON beside the weights; rows are split into parts.
 //
-// Nothing here depends on the number of threads or on chance beyond the seed that is given.
+// Rows that are not in their table are an Error everywhere. Nothing here depends on the number of threads or on chance
+// beyond the seed that is given.
 #pragma once
 
 #include <cstdint>
@@ -50,13 +51,13 @@ struct Target {
 Rows labelled_rows(const Table& table, const std::string& target);
 
 /// Classes are those of all labelled rows; mean, standard deviation and range are those of `training`. Throws Error: no
-/// such column, no labelled row, one class only, as many classes as rows, text or an infinity where the task is
-/// regression.
+/// such column, no labelled row, one class only, as many classes as rows; where the task is regression, text or a
+/// number beyond 1e150.
 Target fit_target(const Table& table, const std::string& name, std::optional<Task> task,
                   std::span<const std::int64_t> training);
 
 /// Classification: int64 (rows), a class each. Regression: float32 (rows, 1), standardised. Throws Error where a row's
-/// value is missing, not a known class, or not a number.
+/// value is missing, not a known class, not a number, or too large for float32 once standardised.
 Array encode_target(const Target& target, const Table& table, std::span<const std::int64_t> rows);
 /// The same class numbers on the host; -1 where missing. Empty for regression.
 std::vector<std::int32_t> class_numbers(const Target& target, const Table& table);
@@ -89,7 +90,7 @@ enum class Scaling {
   kRobust,  // (x - median) / (quartile distance), or half the range where that is 0; then smoothly clipped to (-3, 3):
             // z / sqrt(1 + (z / 3)^2). As in RealMLP (Holzmueller, Grinsztajn, Steinwart 2024, "Better by default").
   kStandard,  // (x - mean) / standard deviation
-  kNone,
+  kNone,      // x; 0 where missing
 };
 
 struct PreprocessOptions {

@@ -68,8 +68,9 @@ std::optional<DateParts> parse_date(std::string_view text) {
     if (!take(text, 'Z') && (take(text, '+') || take(text, '-'))) {
       std::int64_t hours = 0, minutes = 0;
       if (!take(text, 2, hours)) return {};
-      take(text, ':');
-      if (!take(text, 2, minutes)) return {};
+      const bool colon = take(text, ':');
+      if ((colon || !text.empty()) && !take(text, 2, minutes)) return {};
+      if (hours > 23 || minutes > 59) return {};
       offset = (east ? 1 : -1) * (hours * 60 + minutes);
     }
     if (!text.empty() || hour > 23 || minute > 59 || second > 60) return {};

@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "data/dates.h"
+#include "data/rows.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -106,8 +107,7 @@ class Encoder {
     if (column.text && column.count_missing() < column.size()) {
       fail(
           "encode: column '{}' of '{}' holds text ('{}'), and the model was trained on numbers there; correct it, or "
-          "leave the "
-          "field empty where the value is missing",
+          "leave the field empty where the value is missing",
           shown(column.name), table_.source, shown(column.levels.front()));
     }
     for (std::size_t i = 0; i < rows_.size(); ++i) {
@@ -175,6 +175,7 @@ io::CsvOptions csv_options(const Preprocessing& preprocessing) {
 }
 
 Encoded encode(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows) {
+  check_rows("encode", table, rows);
   std::unordered_map<std::string_view, const Column*> columns;
   std::vector<std::string> names;
   for (const Column& column : table.columns) {

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "data/dates.h"
+#include "data/rows.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -29,16 +30,17 @@ double quantile(const std::vector<double>& sorted, double q) {
   const double position = q * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(position);
   const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (position - static_cast<double>(below));
+  return std::lerp(sorted[below], sorted[above], position - static_cast<double>(below));
 }
 
-// How values, finite and not empty, are brought to scale; nothing where they are all the same.
+// How values, at most kLargest and not empty, are brought to scale; nothing where they are all the same.
 std::optional<Number> fit_number(std::vector<double> values, Scaling scaling) {
   std::sort(values.begin(), values.end());
   const double range = values.back() - values.front();
   if (!(range > 0)) return {};
-  Number number{.center = quantile(values, 0.5), .spread = 1, .clip = false};
+  Number number{.center = 0, .spread = 1, .clip = false};
   if (scaling == Scaling::kRobust) {
+    number.center = quantile(values, 0.5);
     const double quartiles = quantile(values, 0.75) - quantile(values, 0.25);
     number.spread = quartiles > 0 ? quartiles : range / 2;
     number.clip = true;
@@ -63,10 +65,12 @@ bool is_identifier(const Column& column, RowSpan rows) {
                      name.ends_with(" id");
   if (!named || rows.size() < kFew) return false;
   std::vector<double> values;
-  for (const std::int64_t row : rows) values.push_back(column.numbers[static_cast<std::size_t>(row)]);
+  for (const std::int64_t row : rows) {
+    values.push_back(column.numbers[static_cast<std::size_t>(row)]);
+    if (values.back() != std::floor(values.back())) return false;  // NaN, too
+  }
   std::sort(values.begin(), values.end());
-  return std::all_of(values.begin(), values.end(), [](double x) { return x == std::floor(x); }) &&
-         std::adjacent_find(values.begin(), values.end()) == values.end();
+  return std::adjacent_find(values.begin(), values.end()) == values.end();
 }
 
 Outcome fit_numbers(const Column& column, RowSpan rows, const PreprocessOptions& options) {
@@ -75,7 +79,7 @@ Outcome fit_numbers(const Column& column, RowSpan rows, const PreprocessOptions&
   for (const std::int64_t row : rows) {
     const double x = column.numbers[static_cast<std::size_t>(row)];
     if (std::isnan(x)) ++missing;
-    if (std::isfinite(x)) values.push_back(x);
+    if (std::abs(x) <= kLargest) values.push_back(x);
   }
   if (values.empty()) return {{}, "has no value in the training rows"};
   if (is_identifier(column, rows)) return {{}, "is an identifier: another whole number in each row"};
@@ -204,6 +208,7 @@ std::vector<std::string> Preprocessing::input_names() const {
 Preprocessing fit_preprocessing(const Table& table, const Target& target, std::span<const std::int64_t> training,
                                 const PreprocessOptions& options, const io::CsvOptions& csv) {
   if (training.empty()) fail("fit_preprocessing: no rows to train on; give a table with more rows, or hold out fewer");
+  check_rows("fit_preprocessing", table, training);
   table.at(target.name);
   for (const std::string& name : options.ignore) table.at(name);
   Preprocessing result{

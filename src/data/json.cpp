@@ -153,6 +153,7 @@ Feature read_feature(const Json& json) {
       break;
     case Feature::Kind::kDate:
       feature.parts = distinct(json, "parts");
+      if (feature.parts.empty() && !feature.missing_input) damaged("a date has no parts");
       numbers = feature.parts.size();
       for (const std::string& part : feature.parts) {
         if (std::find(kDateParts.begin(), kDateParts.end(), part) == kDateParts.end())

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <unordered_set>
 
 #include "base/fail.h"
 #include "io/file.h"
@@ -142,26 +143,45 @@ PictureSet make_set(const Parts& parts, std::size_t first, const std::string& pa
   return set;
 }
 
-std::vector<std::string> class_names(const std::string& path, std::int64_t most) {
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+// The names in a file, one a line. Each is one of a kind, and there are enough for label `most`.
+std::vector<std::string> names_from(const std::string& file, std::int64_t most) {
+  const io::FileBytes bytes = io::read_file(file, "read_pictures");
+  std::string_view rest = bytes.view();
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
   std::vector<std::string> names;
-  const std::string file = (fs::path(path) / "labels.txt").string();
-  if (fs::is_directory(path) && fs::exists(file)) {
-    const io::FileBytes bytes = io::read_file(file, "read_pictures");
-    std::string_view rest = bytes.view();
-    while (!rest.empty()) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      std::string_view line = rest.substr(0, end);
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (!io::valid_utf8(line)) fail("read_pictures: '{}': '{}' is not UTF-8; convert the file", file, shown(line));
-      names.emplace_back(io::trim(line));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
+  std::unordered_set<std::string> seen;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    line = io::trim(line);
+    if (line.empty() && rest.find_first_not_of(" \t\r\n") == std::string_view::npos) break;
+    if (!io::valid_utf8(line)) fail("read_pictures: '{}': '{}' is not UTF-8; convert the file", file, shown(line));
+    names.emplace_back(line);
+    if (!seen.insert(names.back()).second || line.empty()) {
+      fail("read_pictures: '{}', line {}: the class '{}' {}; give each class a name of its own, one a line", file,
+           names.size(), shown(line), line.empty() ? "has no name" : "is there already");
     }
-    if (most >= static_cast<std::int64_t>(names.size())) {
-      fail("read_pictures: '{}' names {} classes, and label {} needs {}; add the others, one a line", file,
-           names.size(), most, most + 1);
-    }
-    return names;
   }
+  const auto count = static_cast<std::int64_t>(names.size());
+  if (count <= most || count < 2) {
+    fail("read_pictures: '{}' names {} classes, and labels up to {} need {}; add the others, one a line", file, count,
+         most, std::max<std::int64_t>(most + 1, 2));
+  }
+  return names;
+}
+
+std::vector<std::string> class_names(const std::string& path, std::int64_t most) {
+  const fs::path file = fs::path(path) / "labels.txt";
+  std::error_code error;
+  if (is_folder(path) && fs::exists(file, error)) return names_from(file.string(), most);
+  std::vector<std::string> names;
   for (std::int64_t i = 0; i <= std::max<std::int64_t>(most, 1); ++i) names.push_back(std::to_string(i));
   return names;
 }
@@ -170,7 +190,9 @@ std::vector<std::string> class_names(const std::string& path, std::int64_t most)
 
 Source recognise(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) fail("cannot open '{}': {}", path, base::errno_text(errno));
+  if (::stat(path.c_str(), &status) != 0) {
+    fail("cannot open '{}': {}; give a CSV file, an NPZ file or a folder of IDX files", path, base::errno_text(errno));
+  }
   if (S_ISDIR(status.st_mode)) {
     const std::vector<std::string> names = names_in(path);
     if (std::any_of(names.begin(), names.end(), is_idx_name)) return Source::kPictures;
@@ -183,7 +205,7 @@ Source recognise(const std::string& path) {
 }
 
 Pictures read_pictures(const std::string& path) {
-  const Parts parts = fs::is_directory(path) ? read_folder(path) : read_archive(path);
+  const Parts parts = is_folder(path) ? read_folder(path) : read_archive(path);
   std::int64_t most = 0;
   Pictures pictures;
   pictures.training = make_set(parts, 0, path, most);

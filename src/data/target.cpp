@@ -3,11 +3,11 @@
 #include <array>
 #include <cctype>
 #include <cmath>
-#include <numeric>
 #include <set>
 #include <unordered_map>
 
 #include "base/fail.h"
+#include "data/rows.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -73,9 +73,9 @@ void fit_scale(Target& target, const Column& column, std::span<const std::int64_
   for (const std::int64_t row : training) {
     const double y = column.numbers[static_cast<std::size_t>(row)];
     if (std::isnan(y)) continue;
-    if (std::isinf(y)) {
-      fail("target '{}'{} is infinite in row {}; correct it, or leave the field empty", shown(target.name),
-           where(table), row + 1);
+    if (std::abs(y) > kLargest) {
+      fail("target '{}'{} is {} in row {}, beyond what can be learned from; correct it, or leave the field empty",
+           shown(target.name), where(table), y, row + 1);
     }
     sum += y;
     count += 1;
@@ -93,12 +93,6 @@ void fit_scale(Target& target, const Column& column, std::span<const std::int64_
 }
 
 }  // namespace
-
-Rows all_rows(std::int64_t count) {
-  Rows rows(static_cast<std::size_t>(count));
-  std::iota(rows.begin(), rows.end(), std::int64_t{0});
-  return rows;
-}
 
 std::string_view name_of(Task task) { return task == Task::kClassification ? "classification" : "regression"; }
 
@@ -141,6 +135,7 @@ Rows labelled_rows(const Table& table, const std::string& target) {
 
 Target fit_target(const Table& table, const std::string& name, std::optional<Task> task,
                   std::span<const std::int64_t> training) {
+  check_rows("fit_target", table, training);
   const Column& column = table.at(name);
   Target target{.name = name, .task = task.value_or(guess_task(column)), .text = column.text, .classes = {}};
   const std::int64_t labelled = column.size() - column.count_missing();
@@ -186,6 +181,7 @@ std::vector<std::int32_t> class_numbers(const Target& target, const Table& table
 }
 
 Array encode_target(const Target& target, const Table& table, std::span<const std::int64_t> rows) {
+  check_rows("encode_target", table, rows);
   const Column& column = table.at(target.name);
   for (const std::int64_t row : rows) {
     if (column.missing(row)) {
@@ -205,7 +201,12 @@ Array encode_target(const Target& target, const Table& table, std::span<const st
   }
   std::vector<float> y;
   for (const std::int64_t row : rows) {
-    y.push_back(static_cast<float>((column.numbers[static_cast<std::size_t>(row)] - target.mean) / target.scale));
+    const double value = column.numbers[static_cast<std::size_t>(row)];
+    y.push_back(static_cast<float>((value - target.mean) / target.scale));
+    if (!std::isfinite(y.back())) {
+      fail("target '{}'{} is {} in row {}, beyond what can be predicted; correct it, or leave the row out",
+           shown(target.name), where(table), value, row + 1);
+    }
   }
   return Array::from(y, {count, 1});
 }
@@ -243,7 +244,8 @@ Table decode_predictions(const Target& target, const Array& output) {
                   .numbers = std::vector<double>(rows),
                   .codes = {},
                   .levels = {}};
-    for (std::size_t i = 0; i < rows; ++i) column.numbers[i] = static_cast<double>(values[i * width + c]);
+    // The decimal number that a person would write for the float32, not the float32 to 17 digits.
+    for (std::size_t i = 0; i < rows; ++i) io::parse_number(io::to_text(values[i * width + c]), '.', column.numbers[i]);
     table.columns.push_back(std::move(column));
   }
   return table;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/fail.h"
+#include "io/idx.h"
 #include "io/text.h"
 
 namespace pellucid::io {
@@ -72,6 +73,12 @@ void check_is_text(std::string_view bytes, const std::string& source) {
     fail("read_csv: '{}' is a zip archive or a workbook, not CSV; unpack it, or save the sheet as CSV", source);
   }
   if (bytes.starts_with("PAR1"sv)) fail("read_csv: '{}' is a Parquet file, not CSV; export it as CSV", source);
+  if (looks_like_idx(bytes)) {
+    fail("read_csv: '{}' is an IDX file, not CSV; give the folder of the images and labels", source);
+  }
+  if (bytes.starts_with("\x93NUMPY"sv)) {
+    fail("read_csv: '{}' is an NPY file, not CSV; save images and labels together by numpy.savez", source);
+  }
   const std::size_t zero = bytes.find('\0');
   if (zero == std::string_view::npos) return;
   // UTF-16 without its mark shows in Western text by zeros in every second place.
@@ -88,13 +95,17 @@ void check_is_text(std::string_view bytes, const std::string& source) {
 }
 
 FieldScanner::FieldScanner(std::string_view text, char separator, const std::string& source)
-    : p_(text.data()), end_(text.data() + text.size()), separator_(separator), source_(&source) {
+    : p_(text.data()),
+      end_(text.data() + text.size()),
+      separator_(separator),
+      blank_(separator == ' ' ? '\0' : ' '),
+      source_(&source) {
   for (const char c : {separator, '\n', '\r'}) delimits_[static_cast<unsigned char>(c)] = true;
 }
 
 Field FieldScanner::next() {
   const char* p = p_;
-  while (p != end_ && *p == ' ') ++p;  // blanks before a quote do not count
+  while (p != end_ && *p == blank_) ++p;
   if (p != end_ && *p == '"') return quoted(p);
   while (p != end_ && !delimits(*p)) ++p;
   const char* begin = p_;
@@ -122,7 +133,7 @@ Field FieldScanner::quoted(const char* open) {
     p += 2;
   }
   const char* close = p++;
-  while (p != end_ && *p == ' ') ++p;
+  while (p != end_ && *p == blank_) ++p;
   if (p != end_ && !delimits(*p)) {
     fail(
         "read_csv: '{}', line {}: '{}' follows the closing quote of a field that opens in line {}; double a quote that "

@@ -59,6 +59,7 @@ class FieldScanner {
   const char* p_;
   const char* end_;
   char separator_;
+  char blank_;  // what does not count around quotes; NUL, which is nowhere in text, where blanks separate
   std::int64_t line_ = 1;
   std::array<bool, 256> delimits_{};
   const std::string* source_;

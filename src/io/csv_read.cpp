@@ -35,7 +35,7 @@ constexpr std::array<double, 23> kPowers = [] {
 
 // Reads a plain decimal of few digits, such as most numbers in files are; null where there is none or it is not so
 // plain. Mantissa and power of ten are exact, so that their quotient is the correctly rounded number (Clinger 1990).
-inline const char* parse_plain(const char* p, const char* end, double& value) {
+inline const char* parse_plain(const char* p, const char* end, double& value, bool& has_point) {
   const bool negative = p != end && *p == '-';
   p += negative ? 1 : 0;
   constexpr std::ptrdiff_t kDigits = 15;  // 10^15 < 2^53
@@ -47,7 +47,8 @@ inline const char* parse_plain(const char* p, const char* end, double& value) {
   };
   digits();
   std::ptrdiff_t count = p - first, decimals = 0;
-  if (p != end && *p == '.') {
+  has_point = p != end && *p == '.';
+  if (has_point) {
     const char* point = ++p;
     digits();
     decimals = p - point;
@@ -158,6 +159,7 @@ class Reader {
   void read_header(FieldScanner& scanner) {
     while (scanner.at_line_end()) scanner.skip_line_end();
     const FieldScanner begin = scanner;
+    const std::int64_t line = scanner.line();
     do {
       if (table_.columns.size() == kMostColumns) {
         fail("read_csv: '{}', line {}: more than {} columns; is this the file that was meant?", source_, scanner.line(),
@@ -179,8 +181,8 @@ class Reader {
       const auto [other, added] = seen.try_emplace(column(c).name, c);
       if (added) continue;
       double number = 0;
-      fail("read_csv: '{}', line 1: columns {} and {} are both named '{}'; rename one{}", source_, other->second + 1,
-           c + 1, shown(column(c).name),
+      fail("read_csv: '{}', line {}: columns {} and {} are both named '{}'; rename one{}", source_, line,
+           other->second + 1, c + 1, shown(column(c).name),
            parse_number(column(c).name, '.', number) ? ", or say that the file has no header" : "");
     }
     states_.resize(table_.columns.size());
@@ -220,9 +222,11 @@ class Reader {
     const auto row = static_cast<std::size_t>(rows_);
     if (state.mode == Mode::kNumber) {
       double value = 0;
-      const char* after = parse_plain(scanner.position(), scanner.end(), value);
-      if (after != nullptr && (after == scanner.end() || scanner.delimits(*after))) {
+      bool has_point = false;
+      const char* after = parse_plain(scanner.position(), scanner.end(), value, has_point);
+      if (after != nullptr && (after == scanner.end() || scanner.delimits(*after)) && !(has_point && state.comma)) {
         column(c).numbers[row] = value;
+        state.point |= has_point;
         scanner.advance(after);
         return;
       }
@@ -273,11 +277,10 @@ class Reader {
   void not_a_number(std::size_t c, std::string_view text, std::int64_t line) {
     State& state = states_[c];
     if (state.must_be_number) {
-      fail(
-          "read_csv: '{}', line {}: '{}' in column '{}' is not a number; correct it, or leave the field empty where "
-          "the "
-          "value is missing",
-          source_, line, shown(text), shown(column(c).name));
+      fail("read_csv: '{}', line {}: '{}' in column '{}' is not a number; {}", source_, line, shown(text),
+           shown(column(c).name),
+           state.point && state.comma ? "use one decimal point in the whole column"
+                                      : "correct it, or leave the field empty where the value is missing");
     }
     const std::vector<double>& numbers = column(c).numbers;
     const auto end = numbers.begin() + rows_;
@@ -328,8 +331,8 @@ class Reader {
       if (!done.text) {
         done.numbers.resize(rows);
         if (state.markers > 0) {
-          table_.notes.push_back(base::format("column '{}': {} fields such as '{}' are read as missing",
-                                              shown(done.name), state.markers, shown(state.marker)));
+          table_.notes.push_back(base::format("column '{}': fields such as '{}' are read as missing, {} in all",
+                                              shown(done.name), shown(state.marker), state.markers));
         }
         continue;
       }
@@ -372,14 +375,12 @@ class Reader {
       } while (scanner.skip_separator());
       fail(
           "read_csv: '{}', line {}: {} fields where the header has {} columns ('{}' is the first too many); remove "
-          "them, or "
-          "quote a field that holds '{}'",
+          "them, or quote a field that holds '{}'",
           source_, line, fields, states_.size(), shown(first_extra), shown({&separator_, 1}));
     }
     fail(
         "read_csv: '{}', line {}: {} fields where the header has {} columns (none for column '{}'); add the missing "
-        "ones, if "
-        "need be empty",
+        "ones, empty where there is no value",
         source_, line, fields, states_.size(), shown(column(fields).name));
   }
 

@@ -31,8 +31,7 @@ Stored stored_type(unsigned code, const std::string& path) {
     default:
       fail(
           "read_idx: '{}': element type 0x{:02x} is none of IDX's (0x08, 0x09, 0x0b to 0x0e); the file is no IDX file "
-          "or "
-          "damaged",
+          "or damaged",
           path, code);
   }
 }
@@ -40,8 +39,8 @@ Stored stored_type(unsigned code, const std::string& path) {
 }  // namespace
 
 bool looks_like_idx(std::string_view bytes) {
-  return is_gzip(bytes) || (bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0 && byte_at(bytes, 2) >= 8 &&
-                            byte_at(bytes, 2) <= 0x0E && byte_at(bytes, 3) >= 1 && byte_at(bytes, 3) <= kMaxRank);
+  return bytes.size() >= 8 && bytes[0] == 0 && bytes[1] == 0 && byte_at(bytes, 2) >= 8 && byte_at(bytes, 2) <= 0x0E &&
+         byte_at(bytes, 3) >= 1 && byte_at(bytes, 3) <= 4;
 }
 
 IdxFile parse_idx(FileBytes file, const std::string& path) {
@@ -54,8 +53,7 @@ IdxFile parse_idx(FileBytes file, const std::string& path) {
   if (bytes[0] != 0 || bytes[1] != 0) {
     fail(
         "read_idx: '{}' begins with 0x{:02x}{:02x}{:02x}{:02x}, and an IDX file with two zeros, type and rank; the "
-        "file is "
-        "no IDX file or damaged",
+        "file is no IDX file or damaged",
         path, byte_at(bytes, 0), byte_at(bytes, 1), byte_at(bytes, 2), byte_at(bytes, 3));
   }
   const Stored type = stored_type(byte_at(bytes, 2), path);

@@ -17,7 +17,7 @@ struct IdxFile {
 
 /// Decodes the content of an IDX file, taking over its bytes; `path` is for messages.
 IdxFile parse_idx(FileBytes bytes, const std::string& path);
-/// True where `bytes` begin as an IDX file or a gzip file does.
+/// True where `bytes` begin as an IDX file of one to four sizes does.
 bool looks_like_idx(std::string_view bytes);
 
 }  // namespace pellucid::io

@@ -71,8 +71,7 @@ class Archive {
     } else if (member.method != 0) {
       fail(
           "read_npz: '{}': member '{}' is packed by method {}, and only stored (0) and deflated (8) are read; save it "
-          "with "
-          "numpy.savez_compressed",
+          "with numpy.savez_compressed",
           path_, shown(member.name), member.method);
     } else if (member.size != member.packed) {
       damaged(base::format("member '{}' has two sizes", shown(member.name)));

@@ -100,8 +100,7 @@ Entry read_entry(const std::string& name, const Json& json, std::size_t size, co
   if (type == std::end(kTypes)) {
     fail(
         "read_safetensors: '{}': tensor '{}': element type {} is not one that is read (BOOL, U8 to I64, F16, BF16, "
-        "F32, F64); "
-        "convert it to F32",
+        "F32, F64); convert it to F32",
         path, shown(name), shown(dtype.dump(-1, ' ', true)));
   }
   entry.type = type->second;
@@ -148,8 +147,7 @@ RawTensors parse_safetensors(std::string_view bytes, const std::string& path) {
   if (length > kMostHeader || length > bytes.size() - kAlign) {
     fail(
         "read_safetensors: '{}': the header claims {} bytes in a file of {} (at most {} are read); the file was cut "
-        "off or is "
-        "no safetensors file",
+        "off or is no safetensors file",
         path, length, bytes.size(), kMostHeader);
   }
   const Json header = parse_header(bytes.substr(kAlign, length), path);
@@ -178,8 +176,7 @@ RawTensors parse_safetensors(std::string_view bytes, const std::string& path) {
     if (entry.begin != at) {
       fail(
           "read_safetensors: '{}': tensor '{}' begins at byte {} of the data, and the one before ends at {}; the file "
-          "is "
-          "damaged",
+          "is damaged",
           path, shown(entry.name), entry.begin, at);
     }
     at = entry.end;
@@ -235,6 +232,10 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
   }
   std::string text = header.dump();
   text.append((kAlign - text.size() % kAlign) % kAlign, ' ');
+  if (text.size() > kMostHeader) {
+    fail("write_safetensors: '{}': names and metadata take {} bytes, and readers take {}; shorten them", path,
+         text.size(), kMostHeader);
+  }
 
   base::AtomicFile out(path);
   const std::uint64_t length = text.size();
