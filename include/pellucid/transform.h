@@ -224,8 +224,10 @@ class Compiled {
   /// it, and the extra outputs are returned: valid until the next call. After the first call with a signature nothing
   /// is allocated. Throws where f's outputs do not begin with the state.
   const Arrays& step(Arrays& state, const Arrays& inputs = {});
-  /// The same `count` times in a row with the same inputs: what remains is the last step's.
-  const Arrays& steps(Arrays& state, const Arrays& inputs, std::int64_t count);
+  /// The same `count` times in a row with the same inputs: what remains is the last step's. `watch`, where given, sees
+  /// the extra outputs after each step; false ends it there.
+  const Arrays& steps(Arrays& state, const Arrays& inputs, std::int64_t count,
+                      const std::function<bool(const Arrays& extra)>& watch = {});
 
   /// The plan of the last call, for people: each step, its shapes, bytes and operations; with PELLUCID_PROFILE=1 its
   /// time.

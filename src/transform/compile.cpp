@@ -129,7 +129,8 @@ Arrays Compiled::operator()(const Arrays& arguments) {
 
 const Arrays& Compiled::step(Arrays& state, const Arrays& inputs) { return steps(state, inputs, 1); }
 
-const Arrays& Compiled::steps(Arrays& state, const Arrays& inputs, std::int64_t count) {
+const Arrays& Compiled::steps(Arrays& state, const Arrays& inputs, std::int64_t count,
+                              const std::function<bool(const Arrays& extra)>& watch) {
   Variant& variant = state_->variant(state.size(), state, inputs);
   for (std::size_t i = 0; i < state.size(); ++i) {
     const void* data = state[i].raw_data();
@@ -149,7 +150,10 @@ const Arrays& Compiled::steps(Arrays& state, const Arrays& inputs, std::int64_t 
     if (!extra.defined() || !owned(extra)) extra = fresh(variant.output_shapes[at], variant.output_types[at]);
     variant.outputs[at] = contiguous(extra);
   }
-  for (std::int64_t n = 0; n < count; ++n) variant.plan->run(variant.inputs.data(), variant.outputs.data());
+  for (std::int64_t n = 0; n < count; ++n) {
+    variant.plan->run(variant.inputs.data(), variant.outputs.data());
+    if (watch && !watch(variant.extra)) break;
+  }
   return variant.extra;
 }
 
