@@ -50,7 +50,7 @@ class Planner {
   void add_step(std::unique_ptr<Step> step, std::vector<std::int32_t> members, std::string title);
   std::int32_t step_index() const { return static_cast<std::int32_t>(plan_.steps_.size()); }
   bool straight(ValueId value) const;
-  Storage* constant_tile(const Value& value, DType dtype, std::int64_t elements);
+  StoragePtr constant_tile(const Value& value, DType dtype, std::int64_t elements);
 
   Plan& plan_;
   const Graph& graph_;
@@ -68,8 +68,8 @@ class Planner {
     ValueId value;
   };
   std::vector<OutputCopy> copies_;
-  std::vector<std::int32_t> output_of_;  // root value -> output whose memory it is made in, or -1
-  std::vector<std::vector<std::pair<std::int32_t, StoragePtr>>> tiles_;  // by dtype
+  std::vector<std::int32_t> output_of_;         // root value -> output whose memory it is made in, or -1
+  std::vector<std::vector<StoragePtr>> tiles_;  // filled with one constant each, by type
   struct Touch {
     std::int32_t buffer, op;
     bool writes, dense;
