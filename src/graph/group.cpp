@@ -210,8 +210,9 @@ void GroupStep::run() {
           kernels::expand_columns(call.y, call.a, call.n, call.cols, call.size);
           break;
         case GroupCode::Kind::kBlock: {
-          const std::int64_t shape[2] = {static_cast<std::int64_t>(call.n), static_cast<std::int64_t>(call.cols)};
-          const std::int64_t to[2] = {static_cast<std::int64_t>(call.cols), 1};
+          const std::int64_t cols = code_.ops[i].level == Level::kRow ? 1 : code_.cols;
+          const std::int64_t shape[2] = {static_cast<std::int64_t>(call.n), cols};
+          const std::int64_t to[2] = {cols, 1};
           const std::int64_t from[2] = {call.stride, call.col_stride};
           kernels::copy_strided(call.y, to, call.a, from, shape, 2, call.size);
           break;
@@ -341,8 +342,9 @@ void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bo
                                   code_.slots[static_cast<std::size_t>(op.y)].size);
           break;
         case GroupCode::Kind::kBlock: {
-          const std::int64_t shape[2] = {rows, cols};
-          const std::int64_t to[2] = {cols, 1};
+          const std::int64_t width = op.level == Level::kRow ? 1 : cols;
+          const std::int64_t shape[2] = {rows, width};
+          const std::int64_t to[2] = {width, 1};
           const std::int64_t from[2] = {op.row_stride, op.col_stride};
           kernels::copy_strided(at[op.y], to, at[op.a], from, shape, 2,
                                 code_.slots[static_cast<std::size_t>(op.y)].size);
