@@ -120,7 +120,6 @@ FileBytes gunzip(std::string_view bytes, const std::string& path, std::string_vi
 
   Buffer buffer(std::max(kFirstCapacity, std::min(bytes.size() * 4, std::size_t{1} << 28)));
   std::string_view rest = bytes;
-  bool between_members = false;
   while (true) {
     if (buffer.space() == 0) buffer.grow();
     constexpr std::size_t kMost = std::numeric_limits<uInt>::max();
@@ -136,15 +135,17 @@ FileBytes gunzip(std::string_view bytes, const std::string& path, std::string_vi
     if (state == Z_STREAM_END) {
       rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of('\0')));  // tapes and tar pad with zeros
       if (rest.empty()) return std::move(buffer).take();
-      between_members = true;
+      if (!is_gzip(rest)) {
+        fail("{}: '{}': something that is not gzip follows at byte {}; copy the file again", what, path,
+             bytes.size() - rest.size());
+      }
       inflateReset(&stream);
     } else if (state == Z_BUF_ERROR || (state == Z_OK && rest.empty() && stream.avail_out > 0)) {
       fail("{}: '{}': the gzip stream ends too early, after {} bytes; the file was cut off: copy it again", what, path,
            bytes.size());
     } else if (state != Z_OK) {
-      const char* reason = stream.msg != nullptr ? stream.msg : "damaged";
-      fail("{}: '{}': {} at byte {} of the gzip stream ({}); copy the file again", what, path,
-           between_members ? "something that is not gzip" : "an error", bytes.size() - rest.size(), reason);
+      fail("{}: '{}': the gzip stream is damaged near byte {} ({}); copy the file again", what, path,
+           bytes.size() - rest.size(), stream.msg != nullptr ? stream.msg : "an error");
     }
   }
 }

@@ -105,8 +105,9 @@ Array RawArray::to_array() const { return Array::from_memory(data, size / size_o
 
 bool count_bytes(const Shape& shape, std::size_t size, std::size_t& bytes) {
   if (shape.size() > static_cast<std::size_t>(kMaxRank)) return false;
-  constexpr auto kMost = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
-  std::size_t product = size;
+  constexpr std::size_t kWidest = 8;  // an element may be wider in memory than in the file
+  constexpr std::size_t kMost = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max()) / kWidest;
+  std::size_t product = 1;
   bool zero = false;
   for (const std::int64_t n : shape) {
     if (n < 0) return false;
@@ -115,7 +116,7 @@ bool count_bytes(const Shape& shape, std::size_t size, std::size_t& bytes) {
     if (product > kMost / factor) return false;
     product *= factor;
   }
-  bytes = zero ? 0 : product;
+  bytes = zero ? 0 : product * size;
   return true;
 }
 

@@ -46,8 +46,8 @@ struct RawArray {
   Array to_array() const;
 };
 
-/// The bytes of `shape` elements of `size` bytes; false where that overflows, a size is negative, or the rank is above
-/// kMaxRank. Sizes beside a zero must not overflow either.
+/// The bytes of `shape` elements of `size` bytes; false where that, or as many float64, overflows, a size is negative,
+/// or the rank is above kMaxRank. Sizes beside a zero must not overflow either.
 bool count_bytes(const Shape& shape, std::size_t size, std::size_t& bytes);
 
 /// Makes sense of `bytes`, whose length fits the type and shape. `big_endian` says the file's byte order. Throws Error
