@@ -100,7 +100,7 @@ inline std::vector<ReferenceFile> reference_files(const std::string& kind) {
 
 /// The type, the shape and every element, NaN equal to NaN.
 inline void expect_array(const Array& array, const nlohmann::json& expected, const std::string& name) {
-  EXPECT_EQ(std::string(name_of(array.dtype())), expected["dtype"]) << name;
+  EXPECT_EQ(std::string(name_of(array.dtype())), expected["dtype"].get<std::string>()) << name;
   EXPECT_EQ(array.shape(), expected["shape"].get<Shape>()) << name;
   const auto& values = expected["values"];
   ASSERT_EQ(array.size(), static_cast<std::int64_t>(values.size())) << name;
