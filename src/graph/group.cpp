@@ -88,6 +88,8 @@ void GroupStep::plan_scratch() {
     in_prologue_[i] = ops[i].kind == GroupCode::Kind::kExpandColumns ||
                       (ops[i].kind == GroupCode::Kind::kExpandRows && ops[i].row_stride == 0 &&
                        code_.slots[static_cast<std::size_t>(ops[i].a)].in_memory);
+  }
+  for (std::size_t i = 0; i < ops.size(); ++i) {
     if (in_prologue_[i]) last[static_cast<std::size_t>(ops[i].y)] = ops.size();  // read by every tile
   }
   slot_offset_.assign(code_.slots.size(), 0);
