@@ -113,7 +113,7 @@ struct TensorFile {
 /// shape or range that is not right; ranges that overlap, leave gaps or do not end where the file does.
 TensorFile read_safetensors(const std::string& path);
 /// Arrays of larger elements first, then by name: all stand aligned. Throws Error where a name is empty, "__metadata__"
-/// or not UTF-8.
+/// or not UTF-8, an array is undefined, or the header would be longer than what is read.
 void write_safetensors(const std::string& path, const TensorFile& file);
 
 // ---- The model file -------------------------------------------------------------------------------------------------

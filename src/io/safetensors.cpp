@@ -208,6 +208,9 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
     if (name.empty() || name == kMetadata || !valid_utf8(name)) {
       fail("write_safetensors: '{}': a tensor cannot be named '{}'; give it another name", path, shown(name));
     }
+    if (!tensor.second.defined()) {
+      fail("write_safetensors: '{}': the tensor '{}' holds nothing; give it a value", path, shown(name));
+    }
     order.push_back(&tensor);
   }
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
