@@ -1,0 +1,128 @@
+// The loop of training: starts, epochs, steps, and why each ends.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "pellucid/train.h"
+#include "train/examples.h"
+#include "train/interrupt.h"
+#include "train/predictor.h"
+#include "train/step.h"
+
+namespace pellucid::train {
+
+/// The epochs of a training, at most kMost of them: when there are more, every second one is dropped, and from then on
+/// every second, fourth, ... is kept, and the last.
+class History {
+ public:
+  /// Counts an epoch; true where it is one to keep.
+  bool count() { return (seen_++ & (stride_ - 1)) == 0; }
+  void add(const Epoch& epoch);
+  /// The last epoch of a start, which is kept in any case.
+  void finish(const Epoch& last);
+  std::vector<Epoch> take() { return std::move(kept_); }
+
+ private:
+  static constexpr std::size_t kMost = 8192;
+  std::vector<Epoch> kept_;
+  std::uint64_t seen_ = 0, stride_ = 1;
+};
+
+/// Seconds, read from the clock so rarely that it costs nothing beside steps of any length.
+class Watch {
+ public:
+  double now() { return last_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  /// The time at the last reading; reads again after steps of some 20 us together.
+  double about() {
+    if (--left_ == 0) {
+      const double before = last_, passed = now() - before;
+      if (passed < 10e-6) interval_ = interval_ < 1024 ? interval_ * 2 : interval_;
+      if (passed > 40e-6) interval_ = interval_ > 1 ? interval_ / 2 : 1;
+      left_ = interval_;
+    }
+    return last_;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double last_ = 0;
+  std::int64_t interval_ = 1, left_ = 1;
+};
+
+class Loop {
+ public:
+  /// Checks everything; changes nothing.
+  Loop(nn::Ref module, const Dataset& data, const FitOptions& options);
+  /// Trains, and gives the module what is kept.
+  FitResult run();
+
+ private:
+  /// Parameters and buffers as they were at the end of an epoch. They share memory with the state until the next step,
+  /// which then takes memory of its own.
+  struct Snapshot {
+    Arrays parameters, buffers;
+    Epoch epoch;
+  };
+  /// Absent: stalled, where restarts are left.
+  using End = std::optional<Reason>;
+  struct Step {
+    double loss = 0;
+    std::int64_t rows = 0;
+  };
+
+  void begin();
+  End train();
+  End train_bare();
+  End train_epochs();
+  bool run_batches(double& loss, End& stop);
+  End after_epoch(Epoch epoch);
+  End between_steps(std::int64_t seen, double mean);
+
+  Arrays present_parameters() const;
+  Arrays present_buffers() const;
+  Snapshot present() const { return {present_parameters(), present_buffers(), last_}; }
+  double monitored(const Epoch& epoch) const;
+  bool better(double value, double best) const { return maximize_ ? value > best : value < best; }
+  bool stalled(double loss);
+  bool reached(double value) const;
+  Snapshot kept(End& end);
+  void give(const Snapshot& snapshot);
+  void fill_rates(std::vector<Epoch>& epochs) const;
+  std::string explain(Reason reason, const Snapshot& snapshot) const;
+
+  nn::Ref module_;
+  const FitOptions& o_;
+  Parts parts_;
+  Learned learned_;
+  optim::Optimizer optimizer_;
+  StepSetup setup_;
+  std::int64_t examples_, rows_, full_, rest_;  // an epoch: `full_` steps of rows_, and one of rest_ where not 0
+  std::optional<Compiled> step_, rest_step_;
+  std::optional<Predictor> predictor_;
+  random::Key batch_key_, layer_key_, restart_key_;
+  Schedule rate_;
+
+  bool validated_ = false, keep_best_ = false, bare_ = false, maximize_ = false;
+  std::ptrdiff_t monitor_ = 0;  // kLoss, kValidation, or a metric's position
+  std::string monitor_name_;
+
+  Watch watch_;
+  std::optional<InterruptScope> interrupt_;
+  History history_;
+  std::int64_t total_steps_ = 0;
+  double next_progress_ = 0;
+
+  // Of the present start.
+  std::int64_t start_ = 0, steps_ = 0, since_best_ = 0;
+  Arrays state_, inputs_;
+  Epoch last_;
+  double best_ = 0;
+  bool has_best_ = false;
+  Snapshot first_, best_snapshot_, finite_;
+  double stall_best_ = 0, stall_before_ = 0;
+  double failed_loss_ = 0;  // where it diverged
+  PlateauTracker plateau_;
+};
+
+}  // namespace pellucid::train
