@@ -159,7 +159,8 @@ Ref Planner::at(std::int32_t buffer, std::int64_t offset) { return {kFirstBase +
 Ref Planner::read(ValueId value) {
   const Lie& lie = lies_[static_cast<std::size_t>(value)];
   const std::int32_t b = buffer_of(lie.root);
-  buffers_[static_cast<std::size_t>(b)].last = step_index();
+  Buffer& buffer = buffers_[static_cast<std::size_t>(b)];
+  buffer.last = std::max(buffer.last, step_index());
   return at(b, lie.layout.offset * static_cast<std::int64_t>(size_of(graph_.value(value).dtype)));
 }
 
@@ -178,7 +179,8 @@ Ref Planner::copied(const Lie& lie, DType dtype, const Shape& shape) {
   buffer.first = step_index();
   buffer.last = step_index() + 1;
   const std::int32_t source = buffer_of(lie.root);
-  buffers_[static_cast<std::size_t>(source)].last = step_index();
+  Buffer& read_from = buffers_[static_cast<std::size_t>(source)];
+  read_from.last = std::max(read_from.last, step_index());
   const auto b = static_cast<std::int32_t>(buffers_.size());
   buffers_.push_back(buffer);
   auto step = std::make_unique<CopyStep>(at(b, 0), at(source, lie.layout.offset * static_cast<std::int64_t>(size)),
@@ -241,8 +243,9 @@ void Planner::emit_opaque(const Instruction& instruction, std::int32_t index) {
     bytes += static_cast<std::int64_t>(value.bytes());
     inputs.push_back(read_contiguous(in));
   }
-  for (ValueId in : instruction.inputs) {
-    if (straight(in)) read(in);  // still read by the step itself, after copies of other operands
+  for (const Ref& in : inputs) {  // still read by the step itself, after copies of other operands
+    Buffer& buffer = buffers_[static_cast<std::size_t>(in.base - kFirstBase)];
+    buffer.last = std::max(buffer.last, step_index());
   }
   for (ValueId out : instruction.outputs) {
     const Value& value = graph_.value(out);
@@ -312,6 +315,7 @@ void Planner::emit_copies() {
     buffers_.push_back(buffer);
     return at(static_cast<std::int32_t>(buffers_.size() - 1), 0);
   };
+  for (const OutputCopy& copy : copies_) read(copy.value);
   // An output that replaces an input is made in the input's memory only where nobody reads the input after that.
   for (std::size_t j = 0; j < options_.in_place.size(); ++j) {
     const std::int32_t own = options_.in_place[j];

@@ -79,7 +79,7 @@ void Planner::batch_sinks() {
   if (plan_.check_nan_ || !pass_enabled("batch")) return;
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<std::unique_ptr<GroupStep>> batch;
-  std::vector<std::pair<std::int32_t, bool>> touched;  // bases of inputs and outputs, and whether written
+  std::vector<std::pair<std::int32_t, bool>> touched;  // buffers, and whether written
   std::vector<std::int32_t> members;
   std::string title;
   std::int64_t bytes = 0, operations = 0;
@@ -107,7 +107,15 @@ void Planner::batch_sinks() {
         options_.in_place[j] >= 0) {
       base = static_cast<std::int32_t>(plan_.input_base_) + options_.in_place[j];
     }
-    return base == kArenaBase ? -1 - buffer : base;
+    return base;
+  };
+  // Buffers of the arena that never live together may share memory, but the groups of a batch run at one time.
+  const auto overlap = [&](std::int32_t x, std::int32_t y) {
+    if (memory_of(x) != kArenaBase || memory_of(y) != kArenaBase) return memory_of(x) == memory_of(y);
+    const Buffer& a = buffers_[static_cast<std::size_t>(x)];
+    const Buffer& b = buffers_[static_cast<std::size_t>(y)];
+    return a.offset < b.offset + static_cast<std::int64_t>(b.bytes) &&
+           b.offset < a.offset + static_cast<std::int64_t>(a.bytes);
   };
   for (std::size_t s = 0; s < plan_.steps_.size(); ++s) {
     auto* group = dynamic_cast<GroupStep*>(plan_.steps_[s].get());
@@ -120,9 +128,10 @@ void Planner::batch_sinks() {
     bool clash = false;
     std::vector<std::pair<std::int32_t, bool>> mine;
     for (const Touch& touch : touches_[s]) {
-      const std::int32_t memory = memory_of(touch.buffer);
-      mine.emplace_back(memory, touch.writes);
-      for (const auto& [other, written] : touched) clash = clash || (other == memory && (written || touch.writes));
+      mine.emplace_back(touch.buffer, touch.writes);
+      for (const auto& [other, written] : touched) {
+        clash = clash || ((written || touch.writes) && overlap(other, touch.buffer));
+      }
     }
     if (clash) flush();
     touched.insert(touched.end(), mine.begin(), mine.end());
