@@ -13,11 +13,11 @@ namespace train {
 
 Predictor::Predictor(nn::Ref module, std::int64_t batch_size)
     : batch_size_(batch_size),
-      run_(compile(Function([module, f = nn::functional(module,
-                                                        [module](const Arrays& in) {
-                                                          const auto context = nn::Context::evaluation();
-                                                          return Arrays{module(in[0])};
-                                                        })](const Arrays& in) { return Arrays{f(in)[0]}; }),
+      run_(compile(Function([f = nn::functional(module,
+                                                [module](const Arrays& in) {
+                                                  const auto context = nn::Context::evaluation();
+                                                  return Arrays{module(in[0])};
+                                                })](const Arrays& in) { return Arrays{f(in)[0]}; }),
                    {.name = "predict"})) {}
 
 Array Predictor::operator()(const Arrays& parameters, const Arrays& buffers, const Array& x) {
