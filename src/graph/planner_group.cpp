@@ -203,6 +203,8 @@ void Planner::emit_group(const std::vector<std::int32_t>& members) {
     // Needed outside: by another step, as an output, or through a view that is read by another step.
     bool outside = output_of_[static_cast<std::size_t>(out)] >= 0;
     outside = outside || copied_out_[static_cast<std::size_t>(out)] != 0;
+    // Nobody reads it, with `dce` off: reductions end in memory all the same.
+    outside = outside || (op.reduction != nullptr && readers_[static_cast<std::size_t>(out)].empty());
     for (std::int32_t u : readers_[static_cast<std::size_t>(out)]) {
       outside = outside || group_[static_cast<std::size_t>(u)] != group_[static_cast<std::size_t>(i)];
     }
