@@ -7,7 +7,11 @@ cd "$(dirname "$0")/.."
 pellucid=build/release/pellucid
 data=/usr/share/datasets/fashion-mnist
 model=build/fashion.safetensors
+names=t-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot
 
-show() { printf '\n$ %s\n' "$*"; "$@"; }
-show $pellucid train $data --hidden 256,128 --epochs 10 --out $model
-show $pellucid evaluate $model $data
+show() {
+  printf '\n$ %s\n' "$*"
+  "$@"
+}
+show $pellucid train $data --hidden 256,128 --epochs 10 --classes $names --out $model
+show $pellucid inspect $model

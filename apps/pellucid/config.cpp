@@ -1,0 +1,61 @@
+// Options from a TOML file.
+#include <toml++/toml.h>
+#include <sstream>
+
+#include "base/fail.h"
+#include "cli.h"
+#include "io/file.h"
+
+namespace pellucid::cli {
+namespace {
+
+[[noreturn]] void fail_at(const std::string& path, const toml::source_region& where, const std::string& text) {
+  usage("{}, line {}: {}", path, where.begin.line, text);
+}
+
+std::string value_text(const std::string& path, const std::string& key, const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
+  fail_at(path, node.source(), fmt::format("'{}' takes a text, a number, true, false or a list of these", key));
+}
+
+}  // namespace
+
+void apply_config(CLI::App& verb, const std::string& path) {
+  toml::table table;
+  try {
+    const io::FileBytes bytes = io::read_file(path, "config");
+    table = toml::parse(bytes.view(), path);
+  } catch (const toml::parse_error& error) {
+    fail_at(path, error.source(), std::string(error.description()));
+  }
+  for (const auto& [name, node] : table) {
+    std::string key(name.str());
+    for (char& c : key) {
+      if (c == '_') c = '-';
+    }
+    CLI::Option* option = key == "config" ? nullptr : verb.get_option_no_throw("--" + key);
+    if (option == nullptr) {
+      fail_at(path, name.source(),
+              fmt::format("there is no option '{}'; `pellucid {} --help` lists them", name.str(), verb.get_name()));
+    }
+    if (option->count() > 0) continue;
+    std::vector<std::string> values;
+    if (const auto* list = node.as_array()) {
+      for (const toml::node& item : *list) values.push_back(value_text(path, key, item));
+    } else {
+      values.push_back(value_text(path, key, node));
+    }
+    if (values.empty()) continue;
+    try {
+      option->add_result(values);
+      option->run_callback();
+    } catch (const CLI::Error& error) {
+      fail_at(path, name.source(), error.what());
+    }
+  }
+}
+
+}  // namespace pellucid::cli

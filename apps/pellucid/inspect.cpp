@@ -1,0 +1,151 @@
+// pellucid inspect: what a model file holds.
+#include <algorithm>
+#include <memory>
+
+#include "cli.h"
+#include "model.h"
+#include "pellucid/dtype.h"
+#include "pellucid/ops.h"
+
+namespace pellucid::cli {
+namespace {
+
+struct InspectOptions {
+  std::string model;
+  bool json = false;
+};
+
+Shape input_shape(const Model& model) {
+  Shape shape = {1};
+  if (model.source == data::Source::kTable) {
+    shape.push_back(model.table.inputs());
+  } else {
+    shape.insert(shape.end(), model.pictures.shape.begin(), model.pictures.shape.end());
+  }
+  return shape;
+}
+
+std::string value_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
+  return value.dump();
+}
+
+std::string indented(const std::string& text) {
+  std::string result;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    result += "  " + text.substr(at, end - at) + "\n";
+    at = end + 1;
+  }
+  return result;
+}
+
+void print_features(const data::Preprocessing& table) {
+  std::vector<std::vector<std::string>> rows = {{"column", "inputs", "how"}};
+  for (const data::Feature& feature : table.features) {
+    std::string how;
+    switch (feature.kind) {
+      case data::Feature::Kind::kNumber:
+        how = fmt::format("(x - {:.6g}) / {:.6g}{}", feature.numbers[0].center, feature.numbers[0].spread,
+                          feature.numbers[0].clip ? ", clipped smoothly to (-3, 3)" : "");
+        break;
+      case data::Feature::Kind::kBinary:
+        how =
+            fmt::format("-1 for '{}', 1 for '{}'", shortened(feature.levels[0], 24), shortened(feature.levels[1], 24));
+        break;
+      case data::Feature::Kind::kCategory:
+        how = shortened(fmt::format("one of {}", fmt::join(feature.levels, ", ")), 70);
+        break;
+      case data::Feature::Kind::kDate:
+        how = fmt::format("date: {}", fmt::join(feature.parts, ", "));
+        break;
+    }
+    if (feature.missing_input) how += "; one input says where it is missing";
+    rows.push_back({shortened(feature.column, 32), std::to_string(feature.inputs()), how});
+  }
+  say(aligned(rows, {false, true, false}));
+  for (const auto& [column, reason] : table.dropped) say("  left out: {}: {}\n", shortened(column, 32), reason);
+}
+
+void print_object(const Json& object) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, value] : object.items()) rows.push_back({key, value_text(value)});
+  say(aligned(rows, {}));
+}
+
+int run(const InspectOptions& options) {
+  Model model = load(options.model);
+  if (options.json) {
+    nlohmann::ordered_json parameters = nlohmann::ordered_json::array();
+    for (const nn::NamedArray& array : nn::named_parameters(model.network)) {
+      parameters.push_back(
+          {{"name", array.name}, {"shape", array.value.shape()}, {"dtype", name_of(array.value.dtype())}});
+    }
+    print_json({{"model", options.model},
+                {"network", nlohmann::ordered_json::parse(nn::to_json(nn::describe(model.network)))},
+                {"parameters", parameters},
+                {"preprocessing",
+                 nlohmann::ordered_json::parse(model.source == data::Source::kTable ? data::to_json(model.table)
+                                                                                    : data::to_json(model.pictures))},
+                {"training", nlohmann::ordered_json::parse(model.training.dump())}});
+    return kDone;
+  }
+  const data::Target& target = model.target;
+  say("{}\n\n", options.model);
+  if (target.task == data::Task::kClassification) {
+    say("predicts: {}, one of {} classes: {}\n\n", target.name, target.classes.size(),
+        shortened(fmt::format("{}", fmt::join(target.classes, ", ")), 200));
+  } else {
+    say("predicts: {}, a number: {:.6g} + {:.6g} times the network's output, within {:.6g} to {:.6g}\n\n", target.name,
+        target.mean, target.scale, target.low, target.high);
+  }
+  say("network\n");
+  say(indented(nn::summary(model.network, zeros(input_shape(model)))));
+
+  say("\nparameters\n");
+  std::vector<std::vector<std::string>> rows = {{"name", "shape", "mean", "deviation", "least", "most"}};
+  for (const nn::NamedArray& array : nn::named_parameters(model.network)) {
+    const Array x = astype(array.value, float64);
+    const auto number = [](const Array& value) { return fmt::format("{:.4f}", value.item<double>()); };
+    rows.push_back(
+        {array.name, to_string(array.value.shape()), number(mean(x)), number(std(x)), number(min(x)), number(max(x))});
+  }
+  say(aligned(rows, {false, false, true, true, true, true}));
+
+  say("\npreprocessing\n");
+  if (model.source == data::Source::kTable) {
+    print_features(model.table);
+  } else {
+    say("  pictures {}: (pixel - {:.6g}) / {:.6g}\n", to_string(model.pictures.shape), model.pictures.mean,
+        model.pictures.scale);
+  }
+  say("\ntraining\n");
+  for (const char* part : {"data", "recipe", "end"}) {
+    if (model.training.contains(part) && model.training[part].is_object()) print_object(model.training[part]);
+  }
+  for (const char* part : {"seed", "program"}) {
+    if (model.training.contains(part)) say("  {}: {}\n", part, value_text(model.training[part]));
+  }
+  for (const char* part : {"validation", "test"}) {
+    if (!model.training.contains(part) || !model.training[part].contains("metrics")) continue;
+    say("\n{}\n", part);
+    print_object(model.training[part]["metrics"]);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& program, Action& action) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App& verb =
+      *program.add_subcommand("inspect", "What a model file holds: network, parameters, preprocessing, training");
+  verb.add_option("model", options->model, "A file that train wrote")->required()->type_name("MODEL");
+  verb.add_flag("--json", options->json, "One line of JSON for machines; with the history of epochs");
+  verb.footer("Example:\n  pellucid inspect income.safetensors");
+  verb.callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace pellucid::cli

@@ -1,0 +1,153 @@
+// The model file's parts put together, and data brought into the form that a model takes.
+#include "model.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+#include "cli.h"
+#include "pellucid/io.h"
+#include "pellucid/ops.h"
+#include "pellucid/train.h"
+
+namespace pellucid::cli {
+namespace {
+
+// Reads one file of pictures, without labels.
+bool is_single_idx(const std::string& path) {
+  std::string name = path;
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  return name.ends_with("ubyte") || name.ends_with(".idx");
+}
+
+void warn_of_values(const data::Encoded& encoded, const std::string& source) {
+  for (const auto& [column, rows] : encoded.unseen) {
+    warn(fmt::format("{}: column '{}' has values in {} that training has not seen; they count as none of the known",
+                     source, column, counted(rows, "row", "rows")));
+  }
+  for (const auto& [column, rows] : encoded.newly_missing) {
+    warn(fmt::format("{}: column '{}' is missing in {}, and never was in training; the middle value stands for it",
+                     source, column, counted(rows, "row", "rows")));
+  }
+}
+
+}  // namespace
+
+void save(const std::string& path, const Model& model) {
+  io::ModelFile file;
+  for (const nn::NamedArray& array : nn::named_parameters(model.network)) file.parameters[array.name] = array.value;
+  for (const nn::NamedArray& array : nn::named_buffers(model.network)) file.parameters[array.name] = array.value;
+  file.network = nn::to_json(nn::describe(model.network));
+  file.preprocessing =
+      model.source == data::Source::kTable ? data::to_json(model.table) : data::to_json(model.pictures);
+  file.training = model.training.dump();
+  io::save_model(path, file);
+}
+
+Model load(const std::string& path) {
+  const io::ModelFile file = io::load_model(path);
+  Model model;
+  try {
+    model.network = nn::build_sequential(nn::description_from_json(file.network));
+    std::vector<nn::NamedArray> arrays;
+    for (const auto& [name, value] : file.parameters) arrays.push_back({name, value});
+    nn::set_arrays(model.network, arrays);
+    nn::assign_paths(model.network);
+    model.source = data::source_of(file.preprocessing);
+    if (model.source == data::Source::kTable) {
+      model.table = data::preprocessing_from_json(file.preprocessing);
+      model.target = model.table.target;
+    } else {
+      model.pictures = data::picture_preprocessing_from_json(file.preprocessing);
+      model.target = picture_target(model.pictures.classes);
+    }
+  } catch (const Error& error) {
+    base::fail("'{}': {}", path, error.what());
+  }
+  model.training = Json::parse(file.training);
+  if (!model.training.is_object()) model.training = Json::object();
+  return model;
+}
+
+data::Target picture_target(const std::vector<std::string>& classes) {
+  data::Target target;
+  target.name = "class";
+  target.task = data::Task::kClassification;
+  target.text = true;
+  target.classes = classes;
+  return target;
+}
+
+Array encode_pictures(const data::PicturePreprocessing& preprocessing, const Array& images, const std::string& source) {
+  const Shape& shape = images.shape();
+  if (images.dtype() != DType::kUInt8 || shape.empty() ||
+      !std::equal(shape.begin() + 1, shape.end(), preprocessing.shape.begin(), preprocessing.shape.end())) {
+    base::fail("'{}' holds {} {}, and the model takes pictures uint8 [n, {}; scale or convert them", source,
+               images.dtype(), shape, to_string(preprocessing.shape).substr(1));
+  }
+  const double factor = 1 / preprocessing.scale;
+  Array x = (astype(images, float32) - preprocessing.mean) * factor;
+  x.evaluate();
+  return x;
+}
+
+Examples read_examples(const Model& model, const std::string& path, bool targets) {
+  Examples examples;
+  examples.source = path;
+  if (model.source == data::Source::kTable) {
+    if (data::recognise(path) != data::Source::kTable) {
+      base::fail("'{}' holds pictures, and the model was trained on a table; give a CSV file", path);
+    }
+    const io::Table table = io::read_csv(path, data::csv_options(model.table));
+    const data::Rows rows = targets ? data::labelled_rows(table, model.target.name) : data::all_rows(table.rows);
+    if (rows.empty()) {
+      base::fail("'{}': no row has a value in the target column '{}'; give rows with known targets", path,
+                 model.target.name);
+    }
+    examples.rows = static_cast<std::int64_t>(rows.size());
+    examples.unlabelled = table.rows - examples.rows;
+    const data::Encoded encoded = data::encode(model.table, table, rows);
+    warn_of_values(encoded, path);
+    examples.x = encoded.x;
+    if (targets) examples.y = data::encode_target(model.target, table, rows);
+    return examples;
+  }
+  Array images;
+  if (!targets && is_single_idx(path)) {
+    images = io::read_idx(path);
+  } else {
+    if (data::recognise(path) != data::Source::kPictures) {
+      base::fail(
+          "'{}' is not recognised as pictures, and the model was trained on pictures; give a folder of IDX files"
+          " or an NPZ file",
+          path);
+    }
+    data::Pictures pictures = data::read_pictures(path);
+    data::PictureSet& set = pictures.test.size() > 0 ? pictures.test : pictures.training;
+    examples.source += pictures.test.size() > 0 ? " (test images)" : " (images)";
+    images = set.images;
+    if (targets) {
+      // Without names in the folder, classes are numbered up to the largest label that is there.
+      const Array most = max(set.labels);
+      if (most.item<std::int64_t>() >= static_cast<std::int64_t>(model.target.classes.size())) {
+        base::fail(
+            "'{}': label {} is not one of the {} classes that the model knows; take the data set it was trained"
+            " on",
+            path, most.item<std::int64_t>(), model.target.classes.size());
+      }
+      examples.y = set.labels;
+    }
+  }
+  if (images.rank() < 1 || images.shape()[0] == 0) base::fail("'{}' holds no pictures; give at least one", path);
+  examples.x = encode_pictures(model.pictures, images, path);
+  examples.rows = images.shape()[0];
+  return examples;
+}
+
+Array predictions(Model& model, const Array& x) {
+  Array output = predict(model.network, x);
+  if (model.target.task == data::Task::kClassification) output = softmax(output);
+  output.evaluate();
+  return output;
+}
+
+}  // namespace pellucid::cli

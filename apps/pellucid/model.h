@@ -1,0 +1,50 @@
+// A trained model as the program sees it: the network, what stands between files and it, and how it was trained.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "pellucid/data.h"
+#include "pellucid/nn.h"
+
+namespace pellucid::cli {
+
+using Json = nlohmann::json;
+
+struct Model {
+  nn::Sequential network;
+  data::Source source = data::Source::kTable;
+  data::Preprocessing table;            // where `source` is kTable
+  data::PicturePreprocessing pictures;  // where it is kPictures
+  data::Target target;                  // of either
+  Json training = Json::object();       // the record of how it was trained; nothing in it depends on time
+};
+
+/// Throws Error where the file cannot be written.
+void save(const std::string& path, const Model& model);
+/// Throws Error where the file is no model, or its parts do not belong together.
+Model load(const std::string& path);
+
+/// The target that pictures have: their class.
+data::Target picture_target(const std::vector<std::string>& classes);
+/// Inputs of the network: float32 (n, ...) from uint8 (n, ...). Throws Error for pictures of another shape.
+Array encode_pictures(const data::PicturePreprocessing& preprocessing, const Array& images, const std::string& source);
+
+/// Examples read from a file for a model that is there.
+struct Examples {
+  std::string source;
+  Array x;  // what the network takes
+  Array y;  // classes (n) or standardised numbers (n, 1); undefined where there are no targets
+  std::int64_t rows = 0;
+  std::int64_t unlabelled = 0;  // rows left out, since they have no target
+};
+/// Reads a table, pictures (the test part where there is one), or a single IDX file of pictures. With `targets`, rows
+/// without one are left out. Warns of values that training has not seen. Throws Error where the file does not fit.
+Examples read_examples(const Model& model, const std::string& path, bool targets);
+
+/// Probabilities (rows, classes), or standardised values (rows, 1).
+Array predictions(Model& model, const Array& x);
+
+}  // namespace pellucid::cli

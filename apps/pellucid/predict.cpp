@@ -1,0 +1,52 @@
+// pellucid predict: a model and new data to a CSV of predictions.
+#include <memory>
+
+#include "cli.h"
+#include "model.h"
+#include "pellucid/io.h"
+#include "pellucid/threads.h"
+
+namespace pellucid::cli {
+namespace {
+
+struct PredictOptions {
+  std::string model, data, out;
+  int threads = 0;
+};
+
+int run(const PredictOptions& options) {
+  if (!options.out.empty()) io::check_writable(options.out);
+  if (options.threads > 0) set_threads(options.threads);
+  Model model = load(options.model);
+  const Examples examples = read_examples(model, options.data, false);
+  const io::Table table = data::decode_predictions(model.target, predictions(model, examples.x));
+  if (options.out.empty()) {
+    say(io::to_csv(table));
+  } else {
+    io::write_csv(options.out, table);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& program, Action& action) {
+  auto options = std::make_shared<PredictOptions>();
+  CLI::App& verb = *program.add_subcommand("predict", "Predict the rows of a table or pictures, as CSV");
+  verb.add_option("model", options->model, "A file that train wrote")->required()->type_name("MODEL");
+  verb.add_option("data", options->data,
+                  "A CSV file with the columns of training (the target may be absent), pictures as for train (their "
+                  "test part), or one IDX file of pictures")
+      ->required()
+      ->type_name("DATA");
+  verb.add_option("--out", options->out, "The CSV file (standard output where left out)")->type_name("FILE");
+  verb.add_option("--threads", options->threads, "Threads to work with")->check(CLI::Range(1, 1024))->type_name("N");
+  verb.footer(
+      "One line for each row, in their order: the prediction, and for classes the probability of each.\n\n"
+      "Examples:\n"
+      "  pellucid predict income.safetensors new.csv > out.csv\n"
+      "  pellucid predict fashion.safetensors t10k-images-idx3-ubyte.gz --out out.csv");
+  verb.callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace pellucid::cli

@@ -1,0 +1,122 @@
+// Lines about epochs.
+#include "progress.h"
+
+#include <cerrno>
+
+#include "base/fail.h"
+#include "cli.h"
+
+namespace pellucid::cli {
+namespace {
+
+constexpr std::int64_t kLines = 20;  // kept of one training, about
+
+std::string rate(double examples, double seconds) {
+  if (seconds <= 0) return "";
+  const double rate = examples / seconds;
+  return fmt::format("{}/s", rate < 10 ? fmt::format("{:.1f}", rate) : grouped(static_cast<std::int64_t>(rate)));
+}
+
+nlohmann::ordered_json json_of(const Epoch& epoch, const std::string& metric) {
+  nlohmann::ordered_json json = {{"event", "epoch"}, {"epoch", epoch.epoch}, {"loss", epoch.loss}};
+  if (epoch.validation_loss) json["validation_loss"] = *epoch.validation_loss;
+  if (!epoch.metrics.empty()) json[metric] = epoch.metrics[0];
+  json["learning_rate"] = epoch.learning_rate;
+  json["steps"] = epoch.steps;
+  json["best"] = epoch.best;
+  return json;
+}
+
+}  // namespace
+
+ProgressView::ProgressView(Setup setup) : setup_(std::move(setup)) {
+  if (setup_.log.empty()) return;
+  log_.reset(std::fopen(setup_.log.c_str(), "w"));
+  if (!log_) {
+    base::fail("cannot write the log '{}': {}; choose another place", setup_.log, base::errno_text(errno));
+  }
+}
+
+ProgressView::~ProgressView() {
+  if (live_) std::fputs("\r\x1b[K", stdout);
+}
+
+std::string ProgressView::line(const Epoch& epoch) const {
+  const auto digits = static_cast<int>(std::to_string(setup_.epochs).size());
+  std::string text = fmt::format("  epoch {:>{}}/{}  loss {:.4f}", epoch.epoch, digits, setup_.epochs, epoch.loss);
+  if (epoch.validation_loss) text += fmt::format("  validation loss {:.4f}", *epoch.validation_loss);
+  if (!epoch.metrics.empty()) {
+    text += setup_.percent ? fmt::format("  {} {:.2f} %", setup_.metric, epoch.metrics[0] * 100)
+                           : fmt::format("  {} {:.5g}", setup_.metric, epoch.metrics[0]);
+  }
+  return text;
+}
+
+bool ProgressView::worth_keeping(const Epoch& epoch) const {
+  const std::int64_t every = (setup_.epochs + kLines - 1) / kLines;
+  return epoch.epoch == 1 || epoch.epoch % every == 0 || epoch.epoch == setup_.epochs;
+}
+
+void ProgressView::epoch(const Epoch& epoch) {
+  last_seconds_ = epoch.seconds - started_;
+  started_ = epoch.seconds;
+  last_ = epoch;
+  shown_ = false;
+  nlohmann::ordered_json json;
+  if (setup_.style == Style::kJson || log_) json = json_of(epoch, setup_.metric);
+  if (log_) {
+    json["seconds"] = epoch.seconds;
+    const std::string text = json.dump() + "\n";
+    if (std::fwrite(text.data(), 1, text.size(), log_.get()) != text.size() || std::fflush(log_.get()) != 0) {
+      base::fail("cannot write the log '{}': {}; free some space or choose another place", setup_.log,
+                 base::errno_text(errno));
+    }
+  }
+  if (setup_.style == Style::kJson) {
+    json["seconds"] = epoch.seconds;
+    print_json(json);
+    return;
+  }
+  if (setup_.style == Style::kQuiet) return;
+  const std::string text = line(epoch) + "  " + rate(static_cast<double>(setup_.examples), last_seconds_);
+  if (worth_keeping(epoch)) {
+    erase();
+    say(text + (epoch.best ? "  *" : "") + "\n");
+    flush();
+    shown_ = true;
+  } else if (on_terminal()) {
+    const double left = last_seconds_ * static_cast<double>(setup_.epochs - epoch.epoch);
+    live(text + fmt::format("  {}{} left", setup_.may_stop_early ? "at most " : "", duration(left)));
+  }
+}
+
+void ProgressView::within(const Progress& progress) {
+  if (setup_.style != Style::kPeople || !on_terminal() || progress.total == 0) return;
+  const double seconds = progress.seconds - started_;
+  const double share = static_cast<double>(progress.examples) / static_cast<double>(progress.total);
+  const double whole = share > 0 ? seconds / share : 0;
+  const double left = whole * (1 - share) + whole * static_cast<double>(setup_.epochs - progress.epoch);
+  live(fmt::format("  epoch {}/{}  {:3.0f} %  loss {:.4f}  {}  {}{} left", progress.epoch, setup_.epochs, share * 100,
+                   progress.loss, rate(static_cast<double>(progress.examples), seconds),
+                   setup_.may_stop_early ? "at most " : "", duration(left)));
+}
+
+void ProgressView::live(const std::string& text) {
+  say("\r" + text + "\x1b[K");
+  flush();
+  live_ = true;
+}
+
+void ProgressView::erase() {
+  if (live_) say("\r\x1b[K");
+  live_ = false;
+}
+
+void ProgressView::finish() {
+  if (setup_.style != Style::kPeople) return;
+  erase();
+  if (!shown_) say(line(last_) + "\n");
+  shown_ = true;
+}
+
+}  // namespace pellucid::cli

@@ -1,0 +1,57 @@
+// What is shown while a network learns: a live line on a terminal, plain lines elsewhere, JSON lines for machines, and
+// the log file, which alone holds times.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "pellucid/train.h"
+
+namespace pellucid::cli {
+
+enum class Style { kPeople, kJson, kQuiet };
+
+class ProgressView {
+ public:
+  struct Setup {
+    Style style = Style::kPeople;
+    std::int64_t epochs = 0;    // the most
+    std::int64_t examples = 0;  // in an epoch
+    std::string metric;         // its label; that of Epoch::metrics[0]
+    bool percent = false;       // the metric is a share
+    bool may_stop_early = false;
+    std::string log;  // a file of JSON lines, one for each epoch; empty: none
+  };
+  /// Throws Error where the log cannot be written.
+  explicit ProgressView(Setup setup);
+  ~ProgressView();
+  ProgressView(const ProgressView&) = delete;
+  ProgressView& operator=(const ProgressView&) = delete;
+
+  void epoch(const Epoch& epoch);
+  void within(const Progress& progress);
+  /// Removes the live line, and makes sure that the last epoch is shown.
+  void finish();
+
+ private:
+  std::string line(const Epoch& epoch) const;
+  void live(const std::string& text);
+  void erase();
+  bool worth_keeping(const Epoch& epoch) const;
+
+  Setup setup_;
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, Close> log_;
+  Epoch last_;
+  bool shown_ = true;        // the last epoch stands in a line of its own
+  bool live_ = false;        // a live line stands on the terminal
+  double started_ = 0;       // seconds when the running epoch began
+  double last_seconds_ = 0;  // the last epoch's duration
+  std::string last_metric_;
+};
+
+}  // namespace pellucid::cli

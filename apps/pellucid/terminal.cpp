@@ -1,0 +1,108 @@
+// Writing: to standard output with its errors noticed, and numbers and tables for people.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+
+#include "base/fail.h"
+#include "cli.h"
+
+namespace pellucid::cli {
+
+void say(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
+    base::fail("cannot write to standard output: {}; nothing more is printed", base::errno_text(errno));
+  }
+}
+
+void print_json(const nlohmann::ordered_json& value) {
+  say(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  flush();
+}
+
+void warn(std::string_view text) {
+  std::fflush(stdout);
+  fmt::print(stderr, "pellucid: warning: {}\n", text);
+}
+
+void flush() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    base::fail("cannot write to standard output: {}; free some space or write elsewhere", base::errno_text(errno));
+  }
+}
+
+bool on_terminal() {
+  static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  return terminal;
+}
+
+std::string grouped(std::int64_t count) {
+  std::string digits = std::to_string(count);
+  const std::size_t first = digits[0] == '-' ? 1 : 0;
+  for (std::size_t i = digits.size(); i > first + 3; i -= 3) digits.insert(i - 3, 1, ',');
+  return digits;
+}
+
+std::string counted(std::int64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", grouped(count), count == 1 ? one : many);
+}
+
+std::string duration(double seconds) {
+  if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
+}
+
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::string shortened(std::string_view text, std::size_t limit) {
+  std::string clean(text);
+  for (char& c : clean) {
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+  }
+  if (width(clean) <= limit) return clean;
+  std::size_t columns = 0;
+  std::size_t end = 0;
+  while (end < clean.size()) {
+    if ((static_cast<unsigned char>(clean[end]) & 0xC0U) != 0x80U &&
+        ++columns > limit - std::min<std::size_t>(limit, 3))
+      break;
+    ++end;
+  }
+  return clean.substr(0, end) + "...";
+}
+
+std::string padded(std::string_view text, std::size_t columns, bool right) {
+  const std::size_t used = width(text);
+  const std::string blanks(columns > used ? columns - used : 0, ' ');
+  return right ? blanks + std::string(text) : std::string(text) + blanks;
+}
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right,
+                    std::string_view indent) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line(indent);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i > 0) line += "  ";
+      line += padded(row[i], widths[i], i < right.size() && right[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace pellucid::cli
