@@ -167,6 +167,23 @@ TEST(Compile, OneTraceForEachSignature) {
   EXPECT_EQ(traced, 2);
 }
 
+TEST(Compile, TransformsSeeThroughCompiledFunctions) {
+  auto cube = compile([](const Array& x) { return sum(x * x * x); });
+  const auto inner = [&](const Array& x) { return cube({x})[0]; };
+  EXPECT_EQ(values(grad(inner)(Array({1, 2}))), (std::vector<double>{3, 12}));
+  auto outer = compile([&](const Array& x) { return grad(inner)(x); });
+  EXPECT_EQ(values(outer({Array({1, 2})})[0]), (std::vector<double>{3, 12}));
+}
+
+TEST(Compile, CapturedArraysAreComputedOnce) {
+  const Array noise = random::normal(random::key(1), {50}) * 2.0;  // not evaluated yet
+  auto f = compile([&](const Array& x) { return x + noise; });
+  const Array y = f({zeros({50})})[0];
+  EXPECT_TRUE(noise.evaluated());
+  EXPECT_EQ(values(y), values(noise));
+  EXPECT_EQ(f.explain_plan().find("random_bits"), std::string::npos) << f.explain_plan();
+}
+
 TEST(Compile, WhatIsWrongIsSaid) {
   auto reads = compile([](const Array& x) { return x * x.item<float>(); });
   EXPECT_PRED2(contains, message_of([&] { reads({Array(2.0F) + 0.0}); }), "is not known here");

@@ -255,8 +255,8 @@ void expect_error(const std::function<void()>& call, const std::string& text) {
 TEST(Optim, RefusesBadNumbers) {
   using namespace optim;
   const auto refuse = [](auto rule, const std::string& text) { expect_error([&] { Optimizer o(rule); }, text); };
-  expect_error([] { SGD{.learning_rate = -0.1}; }, "learning rate = -0.1");
-  expect_error([] { SGD{.learning_rate = NAN}; }, "learning rate = nan");
+  expect_error([] { return SGD{.learning_rate = -0.1}; }, "learning rate = -0.1");
+  expect_error([] { return SGD{.learning_rate = NAN}; }, "learning rate = nan");
   refuse(SGD{.momentum = 1}, "SGD: momentum = 1 is outside [0, 1)");
   refuse(SGD{.nesterov = true}, "nesterov = true needs momentum");
   refuse(SGD{.weight_decay = -1}, "weight_decay = -1");

@@ -72,6 +72,11 @@ std::int64_t element_count(const Shape& shape, const char* operation) {
   return empty ? 0 : count;
 }
 
+std::uint64_t Node::next_number() {
+  static std::atomic<std::uint64_t> numbers{0};
+  return numbers.fetch_add(1, std::memory_order_relaxed);
+}
+
 void release(Node* node) noexcept {
   // A chain of a million nodes must not be freed by a million nested destructors: a node that is freed while another is
   // being freed on this thread waits in a list.

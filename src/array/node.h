@@ -82,6 +82,7 @@ struct Output {
 struct Node {
   std::atomic<std::uint32_t> references{0};
   const ops::Record* record = nullptr;
+  std::uint64_t number = next_number();  // in the order of making
   bool weak = false;
   Arrays inputs;
   Attributes attributes;
@@ -89,6 +90,8 @@ struct Node {
   std::shared_ptr<const std::string> layer;  // the layer's path where the node was made; null outside layers
 
   bool evaluated() const { return outputs[0].storage != nullptr; }
+  /// The number that the next node will have or exceed.
+  static std::uint64_t next_number();
 };
 
 /// Drops a reference; frees the node, and what only it held, without recursion.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <unordered_set>
 
 #include "graph/plan.h"
 #include "ops/traced.h"
@@ -25,6 +26,27 @@ struct Variant {
 };
 
 }  // namespace
+
+/// Arrays that f captured are values, not something to compute again at each call: those made before the trace began
+/// are computed now.
+static void evaluate_captured(const Arrays& parameters, const Arrays& outputs, std::uint64_t begun) {
+  std::unordered_set<const Node*> seen;
+  for (const Array& x : parameters) seen.insert(x.node());
+  std::vector<Node*> stack;
+  for (const Array& y : outputs) stack.push_back(y.node());
+  Arrays captured;
+  while (!stack.empty()) {
+    Node* node = stack.back();
+    stack.pop_back();
+    if (!seen.insert(node).second || node->evaluated() || node->record->kind == ops::Kind::kPlaceholder) continue;
+    if (node->number < begun) {
+      captured.emplace_back(node, 0);
+    } else {
+      for (const Array& input : node->inputs) stack.push_back(input.node());
+    }
+  }
+  evaluate(captured);
+}
 
 struct Compiled::State {
   Function f;
@@ -61,7 +83,9 @@ struct Compiled::State {
       parameters.push_back(ops::placeholder(x.shape(), x.dtype()));
     }
     made->state = state;
+    const std::uint64_t begun = Node::next_number();
     const Arrays outputs = f(parameters);
+    evaluate_captured(parameters, outputs, begun);
     graph::PlanOptions plan_options;
     for (std::size_t j = 0; j < outputs.size(); ++j) {
       made->output_shapes.push_back(outputs[j].shape());
@@ -115,6 +139,7 @@ Compiled::Compiled(Function f, CompileOptions options) : state_(std::make_shared
 }
 
 Arrays Compiled::operator()(const Arrays& arguments) {
+  if (array::KeepGraph::active()) return state_->f(arguments);  // a transform is looking: it sees through
   static const Arrays none;
   Variant& variant = state_->variant(0, arguments, none);
   for (std::size_t i = 0; i < arguments.size(); ++i) variant.inputs[i] = contiguous(arguments[i]);
