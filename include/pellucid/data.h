@@ -74,9 +74,9 @@ struct Split {
 };
 
 /// Holds out `fraction` of the rows, chosen by the seed. With `classes` (one for each row of the table, -1 for none)
-/// each class gives its share to within one row; a class of one row stays in training. At least one row stays in each
-/// part where there are two. The choice for a row depends on the seed and the row's position, not on order or threads.
-/// Throws Error where the fraction is not in [0, 1).
+/// each class gives its share to within one row; a class of one row stays in training. Beyond that, at least one row
+/// stays in each part where there are two. The choice for a row depends on the seed and the row's position, not on
+/// order or threads. Throws Error where the fraction is not in [0, 1), or `classes` has none for a row.
 Split split(std::span<const std::int64_t> rows, double fraction, std::uint64_t seed,
             std::span<const std::int32_t> classes = {});
 /// `count` splits whose held-out parts are disjoint and together all rows. Throws Error where count < 2 or above the

@@ -19,10 +19,14 @@ std::uint64_t key_of(std::uint64_t seed, std::int64_t row) {
 }
 
 // The rows of each class in their random order. Without classes all rows are of one.
-std::vector<Rows> shuffled_groups(std::span<const std::int64_t> rows, std::uint64_t seed,
+std::vector<Rows> shuffled_groups(std::string_view what, std::span<const std::int64_t> rows, std::uint64_t seed,
                                   std::span<const std::int32_t> classes) {
   std::map<std::int32_t, std::vector<std::pair<std::uint64_t, std::int64_t>>> groups;
   for (const std::int64_t row : rows) {
+    if (!classes.empty() && (row < 0 || static_cast<std::size_t>(row) >= classes.size())) {
+      base::fail("{}: row {} has no class among {}; give each row of the table one, -1 where it has none", what, row,
+                 classes.size());
+    }
     groups[classes.empty() ? 0 : classes[static_cast<std::size_t>(row)]].emplace_back(key_of(seed, row), row);
   }
   std::vector<Rows> result;
@@ -41,7 +45,7 @@ Split split(std::span<const std::int64_t> rows, double fraction, std::uint64_t s
   if (!(fraction >= 0 && fraction < 1)) {
     base::fail("split: the share {} to hold out is not in [0, 1); 0.2 is usual", fraction);
   }
-  const std::vector<Rows> groups = shuffled_groups(rows, seed, classes);
+  const std::vector<Rows> groups = shuffled_groups("split", rows, seed, classes);
   // Whole shares first; the rows that are then missing go to the classes with the largest remainders.
   std::vector<std::size_t> take(groups.size());
   std::vector<std::pair<double, std::size_t>> remainders;
@@ -78,7 +82,7 @@ std::vector<Split> folds(std::span<const std::int64_t> rows, int count, std::uin
   }
   std::vector<Split> result(static_cast<std::size_t>(count));
   std::size_t next = 0;
-  for (const Rows& group : shuffled_groups(rows, seed, classes)) {
+  for (const Rows& group : shuffled_groups("folds", rows, seed, classes)) {
     for (const std::int64_t row : group) {
       for (std::size_t f = 0; f < result.size(); ++f)
         (f == next ? result[f].held_out : result[f].training).push_back(row);
