@@ -7,18 +7,26 @@
 //
 // Nothing is hidden in it. The same by hand, with public functions alone:
 //
-//   auto loss = nn::functional(mlp, [&](const Arrays& in) { return Arrays{loss::mean_squared_error(mlp(in[0]), in[1])};
-//   }); Arrays state = nn::parameters(mlp);                                  // (a module with buffers or dropout: see
-//   nn.h) optim::Optimizer optimizer = optim::SGD{.learning_rate = 0.1}; auto step = compile(optim::training_step(loss,
-//   optimizer, state.size())); for (const Array& s : optimizer.init(state)) state.push_back(s); for (std::int64_t epoch
-//   = 0; epoch < epochs; ++epoch) {
-//     const Array order = random::permutation(random::fold_in(key, epoch), n);                        // mini-batches
+//   auto loss = nn::functional(mlp, [&](const Arrays& in) {
+//     return Arrays{loss::mean_squared_error(mlp(in[0]), in[1])};
+//   });
+//   Arrays state = nn::parameters(mlp);    // for a module with buffers or dropout see nn::functional and nn::Context
+//   const auto count = state.size();
+//   auto step = compile(optim::training_step(loss, optimizer, count));
+//   for (const Array& s : optimizer.init(state)) state.push_back(s);
+//   const auto keys = random::split(random::key(seed), 3);      // for batches, layers and restarts
+//   for (std::int64_t epoch = 1; epoch <= epochs; ++epoch) {    // start: 0, or the number of the restart
+//     const Array order = random::permutation(random::fold_in(random::fold_in(keys[0], start), epoch), n);
 //     for (std::int64_t at = 0; at < n; at += batch) {
 //       const Array rows = slice(order, 0, at, std::min(at + batch, n));
 //       step.step(state, {take(x, rows), take(y, rows)});
 //     }
 //   }
 //   nn::set_parameters(mlp, {state.begin(), state.begin() + count});
+//
+// In fit the batch is taken inside the plan; without batch_size a step takes {x, y} as they are. Layers draw from
+// nn::Context(fold_in(fold_in(keys[1], start), step)), step from 0; restarts begin with nn::initialize(mlp,
+// fold_in(keys[2], start)).
 #pragma once
 
 #include <cstdint>
@@ -104,7 +112,7 @@ struct FitOptions {
   optim::Optimizer optimizer = optim::Adam{};
   /// In each start.
   std::int64_t max_epochs = 100;
-  /// Converged: the training loss of an epoch is below this.
+  /// Converged: the training loss of an epoch is below this, and without batches that of the updated parameters too.
   std::optional<double> tolerance = {};
   /// How often to start again from fresh parameters (nn::initialize with a key of its own; frozen parameters stay) when
   /// the tolerance is not reached in max_epochs, the loss diverges, `patience` runs out, or training stalls: see
@@ -114,7 +122,8 @@ struct FitOptions {
   /// restarts are left.
   std::int64_t stall_epochs = 100;
   double stall_decrease = 0.05;
-  /// Examples in a step; absent: all of them. The last batch of an epoch is smaller where they do not divide.
+  /// Examples in a step; absent: all of them. The last batch of an epoch is smaller where they do not divide, but a
+  /// single example joins the batch before it.
   std::optional<std::int64_t> batch_size = {};
   /// Draw the batches anew in each epoch: random::permutation(fold_in(key, epoch)). Without batch_size there is none.
   bool shuffle = true;
@@ -129,7 +138,8 @@ struct FitOptions {
   /// Target reached: the monitored value is at most this (at least, where larger is better).
   std::optional<double> target = {};
   /// The module gets the parameters and buffers of the epoch with the best monitored value, where there is validation
-  /// data or patience. Else, or without this, those of the last step.
+  /// data or patience. Else, or without this, those of the last step. (Where the loss is monitored, without batches:
+  /// the parameters that it was computed with, those before the epoch's update.)
   bool restore_best = true;
   std::optional<double> max_seconds = {};
 
@@ -174,13 +184,15 @@ struct FitResult {
   std::int64_t restart = 0;  // which start it was in
   /// The epoch (and its start) whose parameters the module has now. Epoch 0: those that training started from.
   std::int64_t kept_epoch = 0, kept_restart = 0;
-  /// Of that epoch: see Epoch. NaN where there is none.
+  /// Of that epoch: see Epoch; NaN where there is none. Where training converged without batches: the loss of the
+  /// parameters that the module has.
   double loss = 0;
   std::optional<double> validation_loss = {};
   std::vector<std::pair<std::string, double>> metrics = {};
   std::int64_t steps = 0;  // updates in all starts
   double seconds = 0;
-  std::vector<Epoch> history;  // of all starts
+  /// Of all starts; of more than 8192 epochs every second, fourth, ... and the last of each start.
+  std::vector<Epoch> history;
 
   bool converged() const { return reason == Reason::kConverged; }
 };

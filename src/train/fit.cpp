@@ -18,7 +18,6 @@ namespace train {
 
 namespace {
 
-constexpr std::ptrdiff_t kLoss = -1, kValidation = -2;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 bool all_finite(const Arrays& arrays) {

@@ -62,7 +62,7 @@ void Loop::begin() {
   steps_ = since_best_ = 0;
   last_ = Epoch{.restart = start_, .loss = kNone};
   has_best_ = false;
-  best_snapshot_ = finite_ = {};
+  best_snapshot_ = finite_ = before_step_ = {};
   stall_best_ = stall_before_ = kInfinity;
   if (optimizer_.plateau() != nullptr) plateau_ = PlateauTracker(*optimizer_.plateau());
 }
@@ -80,41 +80,58 @@ bool Loop::stalled(double loss) {
   return still;
 }
 
+// A step's loss is that of the parameters before it. Where all examples are in one, the next step's loss is that of the
+// parameters we have, so one is made on the side; then `last_` has the loss that it gave.
+bool Loop::holds_below(double limit) {
+  if (setup_.gathered) return true;
+  const Arrays state = state_;
+  const double loss = LossPlace().read(step_->step(state_, inputs_));
+  state_ = state;
+  if (!(loss <= limit)) return false;
+  last_.loss = loss;
+  return true;
+}
+
 // Nothing but steps: a step is an epoch, and what is done between two of them takes a few nanoseconds.
 Loop::End Loop::train_bare() {
-  End end = Reason::kMaxEpochs;
   const double tolerance = o_.tolerance.value_or(-kInfinity);
   const double target = o_.target.value_or(-kInfinity);
   const double until = o_.max_seconds.value_or(kInfinity);
   const bool restarts_left = start_ < o_.restarts;
-  LossPlace place;
   double best = kInfinity;
-  step_->steps(state_, inputs_, o_.max_epochs, [&](const Arrays& extra) {
-    const double loss = place.read(extra);
-    ++steps_;
-    const auto stop = [&](End why) {
-      end = why;
-      return false;
-    };
-    if (!std::isfinite(loss)) {
-      failed_loss_ = loss;
-      return stop(Reason::kDiverged);
-    }
-    ++last_.epoch;
-    last_.steps = steps_;
-    last_.loss = loss;
-    last_.best = loss < best - o_.min_delta;
-    if (last_.best) best = loss;
-    last_.seconds = watch_.about();
-    if (history_.count()) history_.add(last_);
-    if (loss < tolerance) return stop(Reason::kConverged);
-    if (loss <= target) return stop(Reason::kTarget);
-    if (interrupt_->requested()) return stop(Reason::kInterrupted);
-    if (last_.seconds >= until) return stop(Reason::kMaxSeconds);
-    if (restarts_left && stalled(loss)) return stop({});
-    return true;
-  });
-  return end;
+  while (last_.epoch < o_.max_epochs) {
+    End end = Reason::kMaxEpochs;
+    LossPlace place;
+    step_->steps(state_, inputs_, o_.max_epochs - last_.epoch, [&](const Arrays& extra) {
+      const double loss = place.read(extra);
+      ++steps_;
+      const auto stop = [&](End why) {
+        end = why;
+        return false;
+      };
+      if (!std::isfinite(loss)) {
+        failed_loss_ = loss;
+        return stop(Reason::kDiverged);
+      }
+      ++last_.epoch;
+      last_.steps = steps_;
+      last_.loss = loss;
+      last_.best = loss < best - o_.min_delta;
+      if (last_.best) best = loss;
+      last_.seconds = watch_.about();
+      if (history_.count()) history_.add(last_);
+      if (loss < tolerance) return stop(Reason::kConverged);
+      if (loss <= target) return stop(Reason::kTarget);
+      if (interrupt_->requested()) return stop(Reason::kInterrupted);
+      if (last_.seconds >= until) return stop(Reason::kMaxSeconds);
+      if (restarts_left && stalled(loss)) return stop({});
+      return true;
+    });
+    const bool early =
+        (end == Reason::kConverged && !holds_below(tolerance)) || (end == Reason::kTarget && !holds_below(target));
+    if (!early) return end;
+  }
+  return Reason::kMaxEpochs;
 }
 
 Loop::End Loop::train_epochs() {
@@ -125,6 +142,7 @@ Loop::End Loop::train_epochs() {
     }
     Epoch now{.epoch = epoch, .restart = start_};
     End stop;
+    if (keep_best_ && monitor_ == kLoss && !setup_.gathered) before_step_ = present();
     if (!run_batches(now.loss, stop)) return stop;
     now.steps = steps_;
     now.learning_rate = rate_.at((steps_ - 1) / optimizer_.options().accumulate, plateau_.scale);
@@ -197,7 +215,8 @@ Loop::End Loop::after_epoch(Epoch now) {
     best_ = value;
     has_best_ = true;
     since_best_ = 0;
-    if (keep_best_) best_snapshot_ = {here.parameters, here.buffers, now};
+    const Snapshot& measured = before_step_.parameters.empty() ? here : before_step_;
+    if (keep_best_) best_snapshot_ = {measured.parameters, measured.buffers, now};
   } else {
     ++since_best_;
   }
@@ -214,8 +233,8 @@ Loop::End Loop::after_epoch(Epoch now) {
     give(here);
     go_on = o_.on_epoch(now);
   }
-  if (o_.tolerance && now.loss < *o_.tolerance) return Reason::kConverged;
-  if (reached(value)) return Reason::kTarget;
+  if (o_.tolerance && now.loss < *o_.tolerance && (keep_best_ || holds_below(*o_.tolerance))) return Reason::kConverged;
+  if (reached(value) && (keep_best_ || monitor_ != kLoss || holds_below(*o_.target))) return Reason::kTarget;
   if (o_.patience && since_best_ >= *o_.patience) return Reason::kNoImprovement;
   if (!go_on) return Reason::kStopped;
   return {};

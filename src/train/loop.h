@@ -86,6 +86,7 @@ class Loop {
   bool better(double value, double best) const { return maximize_ ? value > best : value < best; }
   bool stalled(double loss);
   bool reached(double value) const;
+  bool holds_below(double limit);
   Snapshot kept(End& end);
   void give(const Snapshot& snapshot);
   void fill_rates(std::vector<Epoch>& epochs) const;
@@ -104,7 +105,8 @@ class Loop {
   Schedule rate_;
 
   bool validated_ = false, keep_best_ = false, bare_ = false, maximize_ = false;
-  std::ptrdiff_t monitor_ = 0;  // kLoss, kValidation, or a metric's position
+  static constexpr std::ptrdiff_t kLoss = -1, kValidation = -2;
+  std::ptrdiff_t monitor_ = kLoss;  // or a metric's position
   std::string monitor_name_;
 
   Watch watch_;
@@ -119,7 +121,7 @@ class Loop {
   Epoch last_;
   double best_ = 0;
   bool has_best_ = false;
-  Snapshot first_, best_snapshot_, finite_;
+  Snapshot first_, best_snapshot_, finite_, before_step_;
   double stall_best_ = 0, stall_before_ = 0;
   double failed_loss_ = 0;  // where it diverged
   PlateauTracker plateau_;
