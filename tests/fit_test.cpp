@@ -427,6 +427,7 @@ TEST(Fit, StopsWhenACallbackSaysSo) {
   EXPECT_EQ(within.reason, Reason::kStopped);
   EXPECT_EQ(within.steps, 2);
   EXPECT_EQ(within.epoch, 0);
+  EXPECT_PRED2(contains, to_string(within), "stopped (by the caller) before the end of epoch 1: 2 steps in ");
 }
 
 TEST(Fit, KeepsTheBestOfTheStarts) {

@@ -50,13 +50,16 @@ std::string_view name_of(Reason reason) {
 }
 
 std::string to_string(const FitResult& result) {
-  std::string text = fmt::format("{} at epoch {}", result.explanation, result.epoch);
+  std::string text = result.explanation;
+  text += result.epoch > 0 ? fmt::format(" at epoch {}", result.epoch) : " before the end of epoch 1";
   if (result.restart > 0) text += fmt::format(", restart {}", result.restart);
-  text += fmt::format(": loss {}", train::short_number(result.loss, 4));
-  if (result.validation_loss)
-    text += fmt::format(", validation loss {}", train::short_number(*result.validation_loss, 4));
-  for (const auto& [name, value] : result.metrics) text += fmt::format(", {} {}", name, train::short_number(value, 4));
-  return text + fmt::format(", {} steps in {}", result.steps, duration(result.seconds));
+  text += ": ";
+  if (result.kept_epoch > 0) text += fmt::format("loss {}, ", train::short_number(result.loss, 4));
+  if (result.validation_loss) {
+    text += fmt::format("validation loss {}, ", train::short_number(*result.validation_loss, 4));
+  }
+  for (const auto& [name, value] : result.metrics) text += fmt::format("{} {}, ", name, train::short_number(value, 4));
+  return text + fmt::format("{} steps in {}", result.steps, duration(result.seconds));
 }
 
 std::ostream& operator<<(std::ostream& out, const FitResult& result) { return out << to_string(result); }

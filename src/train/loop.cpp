@@ -38,11 +38,19 @@ class LossPlace {
 void Loop::begin() {
   Arrays trainable = learned_.trainable, buffers = learned_.buffers;
   if (start_ > 0) {
-    nn::initialize(module_, random::fold_in(restart_key_, Array(start_)));
+    const auto restore = [&] {
+      nn::set_parameters(module_, learned_.parameters(learned_.trainable));
+      nn::set_buffers(module_, learned_.buffers);
+    };
+    try {
+      nn::initialize(module_, random::fold_in(restart_key_, Array(start_)));
+    } catch (...) {
+      restore();
+      throw;
+    }
     trainable = Learned(module_).trainable;
     buffers = nn::buffers(module_);
-    nn::set_parameters(module_, learned_.parameters(learned_.trainable));
-    nn::set_buffers(module_, learned_.buffers);
+    restore();
   }
   first_ = {trainable, buffers, Epoch{.restart = start_, .loss = kNone}};
   state_ = trainable;

@@ -92,6 +92,7 @@ class Loop {
   void fill_rates(std::vector<Epoch>& epochs) const;
   std::string explain(Reason reason, const Snapshot& snapshot) const;
 
+  Watch watch_;
   nn::Ref module_;
   const FitOptions& o_;
   Parts parts_;
@@ -109,7 +110,6 @@ class Loop {
   std::ptrdiff_t monitor_ = kLoss;  // or a metric's position
   std::string monitor_name_;
 
-  Watch watch_;
   std::optional<InterruptScope> interrupt_;
   History history_;
   std::int64_t total_steps_ = 0;
