@@ -11,25 +11,11 @@
 #include "pellucid/ops.h"
 #include "pellucid/threads.h"
 #include "pellucid/transform.h"
+#include "support/environment.h"
 #include "support/programs.h"
 
 namespace pellucid::laws {
 namespace {
-
-/// An environment variable for as long as this lives.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
-  ~Environment() { unsetenv(name_); }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  const char* name_;
-};
-
-constexpr const char* kPasses[] = {"simplify", "fold", "cse", "dce", "fuse", "epilogue", "place", "batch"};
-constexpr const char* kAllPasses = "simplify,fold,cse,dce,fuse,epilogue,place,batch";
 
 Arrays evaluated(Arrays list) {
   evaluate(list);
@@ -168,10 +154,12 @@ std::string fault_in_gradient(const ProgramOptions& options) {
   const double forward = jvp(loss, x, v).tangents[0].item<double>();
   if (!(std::abs(reverse - forward) <= 1e-12 * std::max(1.0, scale)))
     return fmt::format("reverse {:.17g}, forward {:.17g}, scale {:.3g}", reverse, forward, scale);
-  const double h = 1e-3;
+  // Some programs are so curved that the first step is too long.
   const auto at = [&](double by) { return loss(moved(x, v, by)).item<double>(); };
-  const double difference = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
-  if (!(std::abs(reverse - difference) <= 1e-7 * std::max(1.0, scale)))
+  const auto quotient = [&](double h) { return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h); };
+  double difference = quotient(1e-3);
+  if (std::abs(reverse - difference) > 1e-8 * std::max(1.0, scale)) difference = quotient(1e-4);
+  if (!(std::abs(reverse - difference) <= 1e-8 * std::max(1.0, scale)))
     return fmt::format("reverse {:.17g}, differences {:.17g}", reverse, difference);
   const double uv = dot(evaluated(jvp(gradient, x, v).tangents), u, scale);
   double other = 0;

@@ -71,6 +71,7 @@ Record iota_definition() {
         return [n](void* const* y, const void* const*) { fill_iota<double>(y[0], n); };
     }
   };
+  record.dtypes = {int32, int64, float32, float64};
   record.ulp = 0;
   return record;
 }

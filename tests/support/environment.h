@@ -1,0 +1,25 @@
+// Environment variables for tests of what is read from them.
+#pragma once
+
+#include <cstdlib>
+#include <string>
+
+namespace pellucid {
+
+/// An environment variable that is set for as long as this lives.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  ~Environment() { unsetenv(name_); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+};
+
+/// The passes that PELLUCID_DISABLE can name.
+inline constexpr const char* kPasses[] = {"simplify", "fold", "cse", "dce", "fuse", "epilogue", "place", "batch"};
+inline constexpr const char* kAllPasses = "simplify,fold,cse,dce,fuse,epilogue,place,batch";
+
+}  // namespace pellucid
