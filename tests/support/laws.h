@@ -52,6 +52,7 @@ struct Case {
   Layout covers = Layout::kContiguous;  // kEmpty or kScalar: this is the record's case for that
   bool any_shape = false;               // operands of one shape, whatever it is: the empty and the scalar case too
   bool large = false;                   // for threads: too large for the rest
+  double rounding = 0x1p-53;            // of the operation in float64: more where it goes through a narrower type
   std::function<bool(const std::vector<Tensor>&)> usable = {};  // of operands for derivatives: away from kinks
 };
 

@@ -140,6 +140,7 @@ std::vector<Expected> expected_of(const Row& row, double ulp32, const std::vecto
 Case cast_to(DType to) {
   Case c{"astype", "to " + std::string(pellucid::name_of(to)), {{{5, 7}, Role::kData, -3, 3}}, {}, {}};
   c.any_shape = true;
+  if (is_float(to)) c.rounding = static_cast<double>(unit_of(to));
   c.make = [to](const Arrays& x) {
     Attributes attributes;
     attributes.dtype = to;

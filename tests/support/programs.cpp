@@ -277,6 +277,7 @@ class Program {
     }
   }
 
+  // Smooth programs keep their values small, or differences would see nothing but curvature.
   void contraction() {
     Array x = any();
     if (x.rank() == 0 || x.size() == 0) return;
@@ -291,7 +292,7 @@ class Program {
     }
     if (!y.defined()) y = transpose(slice(reshape(x, {x.size() / k, k}), 0, 0, std::min<Size>(x.size() / k, 9)));
     Array z = matmul(x, y) * (1.0 / static_cast<double>(k));
-    if (draw_.chance(50)) z = matmul(x, y);
+    if (!options_.smooth && draw_.chance(50)) z = matmul(x, y);
     if (draw_.chance(60)) {
       z = z + mean(y, 0);
       if (!options_.smooth && draw_.chance(60)) z = relu(z);
