@@ -326,7 +326,7 @@ void Planner::emit_copies() {
     if (made < 0 || source < 0) continue;
     Buffer& result = buffers_[static_cast<std::size_t>(made)];
     const std::int32_t last = buffers_[static_cast<std::size_t>(source)].last;
-    const bool safe = last < result.first || (last == result.first && over_safe(made, source));
+    const bool safe = !plan_.check_nan_ && (last < result.first || (last == result.first && over_safe(made, source)));
     if (safe) continue;
     result.base = kArenaBase;
     result.last = 1 << 30;

@@ -32,13 +32,14 @@ bool Planner::over_safe(std::int32_t made, std::int32_t source) const {
   return dense && written >= 0;
 }
 
-// The arena: buffers in the order in which they are made, each in the lowest gap that is free while it lives.
+// The arena: buffers in the order in which they are made, each in the lowest gap that is free while it lives; a group
+// writes over an operand that nobody needs after it.
 void Planner::place() {
   struct Placed {
     std::size_t offset, bytes;
-    std::int32_t first, last;
+    std::int32_t last;
+    std::int32_t buffer;  // whose values lie there now
   };
-  std::vector<Placed> placed;
   std::vector<std::size_t> order;
   for (std::size_t b = 0; b < buffers_.size(); ++b) {
     if (buffers_[b].base == kArenaBase && buffers_[b].first >= 0) order.push_back(b);
@@ -52,7 +53,19 @@ void Planner::place() {
   for (std::size_t b : order) {
     Buffer& buffer = buffers_[b];
     const std::size_t bytes = aligned(buffer.bytes) + 64;
+    const std::int32_t last = std::max(buffer.last, buffer.first);
     std::erase_if(alive, [&](const Placed& other) { return share && other.last < buffer.first; });
+    const auto over = std::find_if(alive.begin(), alive.end(), [&](const Placed& other) {
+      const Buffer& source = buffers_[static_cast<std::size_t>(other.buffer)];
+      return share && !plan_.check_nan_ && other.last == buffer.first && source.first < buffer.first &&
+             source.bytes == buffer.bytes && over_safe(static_cast<std::int32_t>(b), other.buffer);
+    });
+    if (over != alive.end()) {
+      buffer.offset = static_cast<std::int64_t>(over->offset);
+      over->last = last;
+      over->buffer = static_cast<std::int32_t>(b);
+      continue;
+    }
     std::sort(alive.begin(), alive.end(), [](const Placed& x, const Placed& y) { return x.offset < y.offset; });
     std::size_t offset = 0;
     for (const Placed& other : alive) {
@@ -60,7 +73,7 @@ void Planner::place() {
       offset = std::max(offset, other.offset + other.bytes);
     }
     buffer.offset = static_cast<std::int64_t>(offset);
-    alive.push_back({offset, bytes, buffer.first, std::max(buffer.last, buffer.first)});
+    alive.push_back({offset, bytes, last, static_cast<std::int32_t>(b)});
     end = std::max(end, offset + bytes);
   }
   plan_.arena_bytes_ = end;
