@@ -61,6 +61,8 @@ void warn(std::string_view text);
 void flush();
 /// Standard output is a terminal.
 bool on_terminal();
+/// Its columns; 80 where it does not tell.
+std::size_t terminal_columns();
 
 /// "1,234,567".
 std::string grouped(std::int64_t count);

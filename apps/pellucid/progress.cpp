@@ -102,7 +102,7 @@ void ProgressView::within(const Progress& progress) {
 }
 
 void ProgressView::live(const std::string& text) {
-  say("\r" + text + "\x1b[K");
+  say("\r" + shortened(text, terminal_columns() - 1) + "\x1b[K");
   flush();
   live_ = true;
 }

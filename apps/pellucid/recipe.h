@@ -36,6 +36,9 @@ struct TrainOptions {
   bool json = false, quiet = false;
 };
 
+/// Trains and saves; gives the exit status.
+int run_train(TrainOptions options);
+
 /// The same with every choice made.
 struct Recipe {
   std::vector<std::int64_t> hidden;

@@ -1,4 +1,5 @@
 // Writing: to standard output with its errors noticed, and numbers and tables for people.
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,6 +37,11 @@ void flush() {
 bool on_terminal() {
   static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   return terminal;
+}
+
+std::size_t terminal_columns() {
+  struct winsize size {};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 std::string grouped(std::int64_t count) {

@@ -1,0 +1,142 @@
+// The options of `train`.
+#include <algorithm>
+#include <memory>
+
+#include "cli.h"
+#include "pellucid/optim.h"
+#include "pellucid/schedule.h"
+#include "recipe.h"
+
+namespace pellucid::cli {
+
+void add_train(CLI::App& program, Action& action) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App& verb =
+      *program.add_subcommand("train", "Train a network on a table or on pictures, and write a model file");
+  TrainOptions& o = *options;
+  const auto positive = CLI::Range(1e-300, 1e300);
+  const auto share = CLI::Range(0.0, 0.999);
+  const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
+
+  verb.add_option("data", o.data, "A CSV file (header; plain or .gz), a folder of IDX files, or an NPZ file")
+      ->required()
+      ->type_name("DATA");
+  verb.add_option("--target", o.target, "The column to predict (guessed where left out)")
+      ->type_name("COLUMN")
+      ->group("Data");
+  verb.add_option("--task", o.task, "auto, classification or regression")
+      ->check(CLI::IsMember({"auto", "classification", "regression"}))
+      ->type_name("TASK")
+      ->group("Data");
+  verb.add_option("--ignore", o.ignore, "Columns to leave out, separated by commas")
+      ->delimiter(',')
+      ->type_name("COLUMNS")
+      ->group("Data");
+  verb.add_option("--classes", o.classes, "Names for the classes of pictures, in the order of their numbers")
+      ->delimiter(',')
+      ->type_name("NAMES")
+      ->group("Data");
+  verb.add_option("--validation", o.validation,
+                  "The share of rows held out to choose the best epoch (0.2; pictures 0.1; 0: none)")
+      ->check(share)
+      ->type_name("SHARE")
+      ->group("Data");
+  verb.add_option("--test", o.test, "The share of a table's rows kept for a last test that nothing is chosen by (0)")
+      ->check(share)
+      ->type_name("SHARE")
+      ->group("Data");
+
+  verb.add_option("--hidden", o.hidden, "Sizes of the hidden layers: 256,128; 0 for none")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
+      ->type_name("SIZES")
+      ->group("Network");
+  verb.add_option("--activation", o.activation, fmt::format("One of: {}", fmt::join(activation_names(), ", ")))
+      ->check(CLI::IsMember(activation_names()))
+      ->type_name("NAME")
+      ->group("Network");
+  verb.add_option("--dropout", o.dropout, "The share of hidden values dropped in training (0)")
+      ->check(share)
+      ->type_name("SHARE")
+      ->group("Network");
+
+  verb.add_option("--loss", o.loss,
+                  "Classes: cross_entropy, focal[=gamma]. Numbers: mean_squared_error, mean_absolute_error, "
+                  "huber[=delta], log_cosh, quantile[=q]")
+      ->type_name("NAME")
+      ->group("Training");
+  verb.add_option("--label-smoothing", o.label_smoothing, "For cross_entropy: the share of each label spread over all")
+      ->check(share)
+      ->type_name("SHARE")
+      ->group("Training");
+  verb.add_option("--optimizer", o.optimizer, fmt::format("One of: {} (adamw)", fmt::join(optim::names(), ", ")))
+      ->check(CLI::IsMember(optim::names()))
+      ->type_name("NAME")
+      ->group("Training");
+  verb.add_option("--learning-rate", o.learning_rate, "The learning rate, the highest one of a schedule")
+      ->check(positive)
+      ->type_name("RATE")
+      ->group("Training");
+  verb.add_option("--schedule", o.schedule, fmt::format("One of: {}", fmt::join(schedule::names(), ", ")))
+      ->check(CLI::IsMember(schedule::names()))
+      ->type_name("NAME")
+      ->group("Training");
+  verb.add_option("--weight-decay", o.weight_decay, "Decoupled weight decay")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("RATE")
+      ->group("Training");
+  verb.add_option("--l1", o.l1, "The strength of the penalty on absolute weights (0)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("STRENGTH")
+      ->group("Training");
+  verb.add_option("--l2", o.l2, "The strength of the penalty on squared weights (0)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("STRENGTH")
+      ->group("Training");
+  verb.add_option("--batch", o.batch, "Examples in a step")->check(count)->type_name("N")->group("Training");
+  verb.add_option("--epochs", o.epochs, "The most passes over the training rows")
+      ->check(count)
+      ->type_name("N")
+      ->group("Training");
+  verb.add_option("--patience", o.patience, "Epochs without a better one before training ends; 0: never")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->type_name("N")
+      ->group("Training");
+  verb.add_option("--max-seconds", o.max_seconds, "The most time for training; the result then depends on the machine")
+      ->check(positive)
+      ->type_name("S")
+      ->group("Training");
+  verb.add_option("--seed", o.seed, "Everything random comes from it (0)")->type_name("N")->group("Training");
+
+  verb.add_option("--threads", o.threads, "Threads to work with; results do not depend on it")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N")
+      ->group("Running");
+  verb.add_option("--out", o.out, "The model file (DATA's name with .safetensors, in this folder)")
+      ->type_name("FILE")
+      ->group("Running");
+  verb.add_option("--log", o.log, "A file of JSON lines with the time of each epoch")
+      ->type_name("FILE")
+      ->group("Running");
+  verb.add_option("--config", o.config, "A TOML file of options; those of the command line count more")
+      ->type_name("FILE")
+      ->group("Running");
+  CLI::Option* json = verb.add_flag("--json", o.json, "JSON lines for machines")->group("Running");
+  verb.add_flag("--quiet", o.quiet, "Nothing but warnings and errors")->excludes(json)->group("Running");
+  verb.footer(
+      "Examples:\n"
+      "  pellucid train income.csv --target income\n"
+      "  pellucid train houses.csv --hidden 128,128 --dropout 0.1 --epochs 200 --patience 30\n"
+      "  pellucid train /usr/share/datasets/fashion-mnist --hidden 256,128 --epochs 10 --out fashion.safetensors\n"
+      "  pellucid train income.csv --config recipe.toml --seed 7 --json > log.jsonl");
+  verb.callback([options, &verb, &action] {
+    if (!options->config.empty()) apply_config(verb, options->config);
+    if (options->hidden && options->hidden == std::vector<std::int64_t>{0}) options->hidden->clear();
+    if (options->hidden && std::count(options->hidden->begin(), options->hidden->end(), 0) > 0) {
+      usage("--hidden: a layer of size 0 stands among others; leave it out, or give 0 alone for no hidden layer");
+    }
+    action = [options] { return run_train(*options); };
+  });
+}
+
+}  // namespace pellucid::cli

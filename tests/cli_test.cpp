@@ -1,0 +1,202 @@
+// What holds for the program: what it prints and writes, and that it writes the same bits.
+#include "support/program.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace pellucid {
+namespace {
+
+using testing::classes_csv;
+using testing::numbers_csv;
+using testing::Outcome;
+using testing::Place;
+using testing::write_idx_folder;
+using Json = nlohmann::json;
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::vector<Json> lines_of(const std::string& text) {
+  std::vector<Json> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
+  return lines;
+}
+
+TEST(Program, LearnsATableOfClasses) {
+  const Place place;
+  place.write("things.csv", classes_csv(300));
+  const Outcome train = place.run("train things.csv --target kind --epochs 20");
+  ASSERT_EQ(train.status, 0) << train.err;
+  for (const char* part :
+       {"300 rows, 4 columns", "target: kind: 3 classes", "category of 4 values", "network: ", "epoch 20/20",
+        "ended: maximum of epochs", "baseline", "confusion matrix", "saved things.safetensors"}) {
+    EXPECT_TRUE(has(train.out, part)) << part << "\n" << train.out;
+  }
+  EXPECT_EQ(train.err, "");
+
+  const Outcome evaluate = place.run("evaluate things.safetensors things.csv --json");
+  ASSERT_EQ(evaluate.status, 0) << evaluate.err;
+  const Json scores = Json::parse(evaluate.out);
+  EXPECT_EQ(scores["rows"], 300);
+  EXPECT_GT(scores["metrics"]["accuracy"], 0.9);
+  EXPECT_LT(scores["baseline"]["accuracy"], 0.6);
+
+  place.write("new.csv", "shape,x,y\nround,1,2\nflat,-1,0.5\n");
+  const Outcome predict = place.run("predict things.safetensors new.csv");
+  ASSERT_EQ(predict.status, 0) << predict.err;
+  EXPECT_TRUE(predict.out.starts_with("kind,probability_a,probability_b,probability_c\n")) << predict.out;
+  EXPECT_EQ(std::count(predict.out.begin(), predict.out.end(), '\n'), 3);
+  ASSERT_EQ(place.run("predict things.safetensors new.csv --out out.csv").status, 0);
+  EXPECT_EQ(place.read("out.csv"), predict.out);
+
+  const Outcome inspect = place.run("inspect things.safetensors");
+  ASSERT_EQ(inspect.status, 0) << inspect.err;
+  for (const char* part : {"predicts: kind, one of 3 classes", "Linear", "0.weight", "one of flat, long, round, square",
+                           "optimizer", "kept_epoch", "accuracy"}) {
+    EXPECT_TRUE(has(inspect.out, part)) << part << "\n" << inspect.out;
+  }
+  const Json inside = Json::parse(place.run("inspect things.safetensors --json").out);
+  EXPECT_EQ(inside["training"]["history"].size(), 20U);
+}
+
+TEST(Program, LearnsATableOfNumbers) {
+  const Place place;
+  place.write("prices.csv", numbers_csv(300));
+  const Outcome train = place.run("train prices.csv --target price --epochs 40 --test 0.2 --json");
+  ASSERT_EQ(train.status, 0) << train.err;
+  std::vector<std::string> events;
+  Json test;
+  for (const Json& line : lines_of(train.out)) {
+    events.push_back(line["event"]);
+    if (line["event"] == "scores" && line["part"] == "test") test = line;
+  }
+  EXPECT_EQ(events.front(), "data");
+  EXPECT_EQ(events[1], "plan");
+  EXPECT_EQ(std::count(events.begin(), events.end(), "epoch"), 40);
+  EXPECT_EQ(events.back(), "saved");
+  EXPECT_EQ(test["rows"], 60);
+  EXPECT_GT(test["metrics"]["r2"], 0.9);
+  EXPECT_LT(test["baseline"]["r2"], 0.1);
+  const Outcome predict = place.run("predict prices.safetensors prices.csv");
+  EXPECT_TRUE(predict.out.starts_with("price\n")) << predict.out;
+}
+
+TEST(Program, LearnsFoldersOfPictures) {
+  for (const bool compressed : {false, true}) {
+    const Place place;
+    write_idx_folder(place, "pictures", compressed);
+    const Outcome train =
+        place.run("train pictures --hidden 16 --epochs 8 --batch 16 --classes left,right --out p.safetensors");
+    ASSERT_EQ(train.status, 0) << train.err;
+    EXPECT_TRUE(has(train.out, "200 training and 40 test images of [6, 6], 2 classes: left 50.0 %, right 50.0 %"))
+        << train.out;
+    EXPECT_TRUE(has(train.out, "on the 40 test images:")) << train.out;
+    const Json scores = Json::parse(place.run("evaluate p.safetensors pictures --json").out);
+    EXPECT_EQ(scores["rows"], 40);
+    EXPECT_GT(scores["metrics"]["accuracy"], 0.9);
+    const Outcome predict =
+        place.run(std::string("predict p.safetensors pictures/t10k-images-idx3-ubyte") + (compressed ? ".gz" : ""));
+    ASSERT_EQ(predict.status, 0) << predict.err;
+    EXPECT_TRUE(predict.out.starts_with("class,probability_left,probability_right\n")) << predict.out;
+  }
+}
+
+// "What must hold": one hash for any number of threads, either vector width, and fusion on and off.
+TEST(Program, WritesTheSameBits) {
+  const Place place;
+  place.write("things.csv", classes_csv(300));
+  write_idx_folder(place, "pictures", false);
+  const std::vector<std::string> environments = {"", "PELLUCID_ISA=avx2", "PELLUCID_DISABLE=fuse",
+                                                 "PELLUCID_DISABLE=simplify,fold,cse,dce,fuse,epilogue",
+                                                 "PELLUCID_ISA=avx2 PELLUCID_DISABLE=fuse PELLUCID_THREADS=3"};
+  for (const std::string data : {"things.csv --target kind --hidden 300,20", "pictures --hidden 40,30"}) {
+    const std::string command = "train " + data + " --epochs 2 --dropout 0.2 --l2 0.01 --quiet --out m.safetensors";
+    ASSERT_EQ(place.run(command).status, 0);
+    const std::string model = place.read("m.safetensors");
+    for (const char* threads : {"1", "2", "3", "7", "16"}) {
+      ASSERT_EQ(place.run(command + " --threads " + threads).status, 0);
+      EXPECT_TRUE(place.read("m.safetensors") == model) << data << ": " << threads << " threads";
+    }
+    for (const std::string& environment : environments) {
+      ASSERT_EQ(place.run(command, environment).status, 0);
+      EXPECT_TRUE(place.read("m.safetensors") == model) << data << ": " << environment;
+    }
+    // On a processor without AVX-512 this is an error that says so.
+    const Outcome wide = place.run(command, "PELLUCID_ISA=avx512");
+    if (wide.status == 0) {
+      EXPECT_TRUE(place.read("m.safetensors") == model) << data << ": avx512";
+    } else {
+      EXPECT_TRUE(has(wide.err, "avx512")) << wide.err;
+    }
+    ASSERT_EQ(place.run(command + " --seed 1").status, 0);
+    EXPECT_FALSE(place.read("m.safetensors") == model) << data << ": another seed";
+  }
+}
+
+TEST(Program, TakesOptionsFromAFile) {
+  const Place place;
+  place.write("things.csv", classes_csv(100));
+  place.write("recipe.toml", "# a recipe\nhidden = [8, 4]\nepochs = 3\nlearning_rate = 0.01\ntarget = \"kind\"\n");
+  const Outcome train = place.run("train things.csv --config recipe.toml --epochs 2 --json");
+  ASSERT_EQ(train.status, 0) << train.err;
+  const Json recipe = lines_of(train.out)[1]["recipe"];
+  EXPECT_EQ(recipe["hidden"], Json({8, 4}));
+  EXPECT_EQ(recipe["epochs"], 2);  // the command line counts more
+  EXPECT_EQ(recipe["learning_rate"], 0.01);
+}
+
+TEST(Program, QuietMeansQuiet) {
+  const Place place;
+  place.write("things.csv", classes_csv(60));
+  const Outcome train = place.run("train things.csv --target kind --epochs 2 --quiet --log times.jsonl");
+  EXPECT_EQ(train.status, 0);
+  EXPECT_EQ(train.out + train.err, "");
+  const std::vector<Json> log = lines_of(place.read("times.jsonl"));
+  ASSERT_EQ(log.size(), 2U);
+  EXPECT_GT(log[1]["seconds"], 0);
+}
+
+TEST(Program, AnInterruptKeepsTheBestParameters) {
+  const Place place;
+  place.write("things.csv", classes_csv(300));
+  const Outcome train = place.interrupted("train things.csv --target kind --epochs 1000000 --json", "\"epoch\":3");
+  EXPECT_EQ(train.status, 130) << train.err;
+  EXPECT_TRUE(has(train.out, "\"reason\":\"interrupted\"")) << train.out;
+  EXPECT_EQ(place.run("inspect things.safetensors").status, 0);
+}
+
+TEST(Program, ExplainsItself) {
+  const Place place;
+  const Outcome help = place.run("--help");
+  EXPECT_EQ(help.status, 0);
+  for (const char* part : {"train", "predict", "evaluate", "inspect", "ops", "Examples", "Exit status"}) {
+    EXPECT_TRUE(has(help.out, part)) << part;
+  }
+  for (const char* verb : {"train", "predict", "evaluate", "inspect", "ops"}) {
+    const Outcome verb_help = place.run(std::string(verb) + " --help");
+    EXPECT_EQ(verb_help.status, 0);
+    EXPECT_TRUE(has(verb_help.out, "Example")) << verb;
+  }
+  const Outcome ops = place.run("ops");
+  EXPECT_EQ(ops.status, 0);
+  EXPECT_TRUE(has(ops.out, "tanh")) << ops.out;
+  EXPECT_EQ(lines_of(place.run("ops tanh --json").out)[0]["differentiable"], true);
+}
+
+TEST(Program, TellsItsVersionAtOnce) {
+  const Place place;
+  double least = 1;
+  for (int i = 0; i < 30; ++i) least = std::min(least, place.run("--version").seconds);
+  EXPECT_EQ(place.run("--version").out, "pellucid " + std::string(testing::library_version()) + "\n");
+#ifdef NDEBUG  // builds with sanitizers and asserts start more slowly
+  EXPECT_LT(least, 0.01);
+#endif
+}
+
+}  // namespace
+}  // namespace pellucid
