@@ -192,10 +192,12 @@ Ref Planner::copied(const Lie& lie, DType dtype, const Shape& shape) {
 
 Ref Planner::read_contiguous(ValueId value) {
   if (straight(value)) return read(value);
-  const Ref ref = copied(lies_[static_cast<std::size_t>(value)], graph_.value(value).dtype, graph_.value(value).shape);
-  buffers_[static_cast<std::size_t>(ref.base - kFirstBase)].last =
-      step_index() + 16;  // other operands may be copied before it is read
-  return ref;
+  return copied(lies_[static_cast<std::size_t>(value)], graph_.value(value).dtype, graph_.value(value).shape);
+}
+
+void Planner::keep_until_now(const Ref& ref) {
+  Buffer& buffer = buffers_[static_cast<std::size_t>(ref.base - kFirstBase)];
+  buffer.last = std::max(buffer.last, step_index());
 }
 
 void Planner::add_step(std::unique_ptr<Step> step, std::vector<std::int32_t> members, std::string title) {
@@ -291,6 +293,7 @@ void Planner::emit_contract(const Instruction& instruction, std::int32_t index) 
   desc.relu = instruction.relu;
   const Ref bias = instruction.bias ? read_contiguous(instruction.inputs[2]) : Ref{};
   const Ref ra = read(a), rb = read(b), rc = write(c);
+  if (instruction.bias) keep_until_now(bias);
   auto step = std::make_unique<ContractStep>(desc, rc, ra, rb, bias, Ref{});
   if (step->contract().workspace() != 0) {
     Buffer workspace;

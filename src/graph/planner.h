@@ -9,12 +9,15 @@
 
 namespace pellucid::graph {
 
+class GroupBuilder;
+
 class Planner {
  public:
   Planner(Plan& plan, const PlanOptions& options);
   void run();
 
  private:
+  friend class GroupBuilder;
   /// A stretch of memory: of the arena, or somebody else's.
   struct Buffer {
     std::size_t bytes = 0;
@@ -31,6 +34,8 @@ class Planner {
   void assign_outputs();
   void emit(const Cluster& cluster);
   void emit_group(const std::vector<std::int32_t>& members);
+  void emit_empty(const std::vector<std::int32_t>& members, const std::string& title);
+  Space rows_of_broadcasts(const std::vector<std::int32_t>& members, std::int64_t n) const;
   void emit_contract(const Instruction& instruction, std::int32_t index);
   void emit_opaque(const Instruction& instruction, std::int32_t index);
   void emit_copies();
@@ -47,6 +52,8 @@ class Planner {
   /// The same for values that must be contiguous: copied by a step of its own where they are not.
   Ref read_contiguous(ValueId value);
   Ref copied(const Lie& lie, DType dtype, const Shape& shape);
+  /// What the reference points into lives until the step that is emitted next, also where copies came in between.
+  void keep_until_now(const Ref& ref);
   void add_step(std::unique_ptr<Step> step, std::vector<std::int32_t> members, std::string title);
   std::int32_t step_index() const { return static_cast<std::int32_t>(plan_.steps_.size()); }
   bool straight(ValueId value) const;
