@@ -1,4 +1,5 @@
 // The command-line program: the verbs, and what becomes of errors.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -39,6 +40,13 @@ int run(int argc, char** argv) {
   add_evaluate(program, action);
   add_inspect(program, action);
   add_ops(program, action);
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : program.get_subcommands([](const CLI::App*) { return true; })) {
+    verbs.push_back(verb->get_name());
+  }
+  if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
+    usage("there is no verb '{}'; take one of {}", argv[1], fmt::join(verbs, ", "));
+  }
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help and --version
