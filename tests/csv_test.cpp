@@ -1,6 +1,7 @@
 // The text of CSV: what is understood, and that every bad file is refused with its place.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "io/csv.h"
+#include "io/csv_number.h"
 #include "io/text.h"
 #include "pellucid/io.h"
 #include "support/message.h"
@@ -79,6 +81,36 @@ TEST(Csv, NumbersAreTheNearestDoubles) {
   EXPECT_EQ(table.columns[0].numbers, expected);
 }
 
+TEST(Csv, NumbersOfEveryLengthAreTheNearestDoubles) {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 50000; ++i) {
+    std::string text = random() % 2 == 0 ? "-" : "";
+    for (std::uint64_t digits = random() % 24; digits-- > 0;) text += static_cast<char>('0' + random() % 10);
+    if (random() % 2 == 0) text.insert(random() % (text.size() + 1), ".");
+    if (random() % 8 == 0) text += "e-" + std::to_string(random() % 30);
+    if (text.find('-', 1) < text.find('e')) continue;
+    const std::string field = text + ",;\n"[random() % 3] + std::string(random() % 12, '7');
+    const io::ParsedNumber number = io::parse_field_number(field.data(), field.data() + field.size());
+    double expected = 0;
+    if (!io::parse_number(text, '.', expected)) continue;
+    ASSERT_EQ(number.end, field.data() + text.size()) << field;
+    ASSERT_EQ(number.value, expected) << field;
+    ASSERT_EQ(number.has_point, text.find('.') != std::string::npos) << field;
+    const io::ParsedNumber alone = io::parse_field_number(text.data(), text.data() + text.size());
+    ASSERT_EQ(alone.value, expected) << text;
+  }
+}
+
+TEST(Csv, CountsLineFeeds) {
+  std::mt19937_64 random(7);
+  for (std::size_t size = 0; size < 70; ++size) {
+    std::string text(size, ' ');
+    for (char& c : text) c = "\n\n\r\x0B\x8A\xFF\x09\x0A"[random() % 8];
+    EXPECT_EQ(io::count_line_feeds(text.data(), text.data() + size),
+              static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')));
+  }
+}
+
 TEST(Csv, LineEndsAndBlankLines) {
   for (const char* text : {"a,b\n1,2\n3,4\n", "a,b\r\n1,2\r\n3,4", "a,b\r1,2\r3,4\r", "\n\na,b\n\n1,2\n\n\n3,4\n\n"}) {
     const io::Table table = io::parse_csv(text);
@@ -134,6 +166,18 @@ TEST(Csv, MarkersAloneAreText) {
   EXPECT_TRUE(table.at("a").text);
   EXPECT_EQ(table.at("a").levels, (std::vector<std::string>{"NA", "None"}));
   EXPECT_EQ(io::parse_csv("a,b\nNA,1\nx,2\n", {.missing = {"NA"}}).at("a").count_missing(), 1);
+}
+
+TEST(Csv, NumbersCanStandForMissing) {
+  const std::string text = "a,b\n-999,-1\n2,-999\n-999.0,x\n";
+  const io::Table everywhere = io::parse_csv(text, {.missing = {"-999"}});
+  EXPECT_EQ(everywhere.at("a").count_missing(), 1);
+  EXPECT_EQ(everywhere.at("a").numbers[2], -999);
+  EXPECT_EQ(everywhere.at("b").count_missing(), 1);
+  const io::Table in_numbers = io::parse_csv(text, {.missing_numbers = {"-999", "-999.0"}});
+  EXPECT_EQ(in_numbers.at("a").count_missing(), 2);
+  EXPECT_EQ(in_numbers.at("a").numbers[1], 2);
+  EXPECT_EQ(in_numbers.at("b").levels, (std::vector<std::string>{"-1", "-999", "x"}));
 }
 
 TEST(Csv, OptionsDecideTypes) {

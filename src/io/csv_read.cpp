@@ -1,7 +1,6 @@
 // Reading CSV into columns. One pass takes every column for numbers until a field says otherwise; columns that turn out
 // to be text after some numbers are read once more.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <unordered_map>
@@ -9,6 +8,7 @@
 
 #include "base/fail.h"
 #include "io/csv.h"
+#include "io/csv_number.h"
 #include "io/file.h"
 #include "io/text.h"
 #include "pellucid/io.h"
@@ -21,44 +21,6 @@ using base::fail;
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 constexpr std::size_t kMostColumns = 1'000'000;
-
-// The powers of ten that are exact in double.
-constexpr std::array<double, 23> kPowers = [] {
-  std::array<double, 23> powers{};
-  double power = 1;
-  for (double& p : powers) {
-    p = power;
-    power *= 10;
-  }
-  return powers;
-}();
-
-// Reads a plain decimal of few digits, such as most numbers in files are; null where there is none or it is not so
-// plain. Mantissa and power of ten are exact, so that their quotient is the correctly rounded number (Clinger 1990).
-inline const char* parse_plain(const char* p, const char* end, double& value, bool& has_point) {
-  const bool negative = p != end && *p == '-';
-  p += negative ? 1 : 0;
-  constexpr std::ptrdiff_t kDigits = 15;  // 10^15 < 2^53
-  std::uint64_t mantissa = 0;
-  const char* first = p;
-  const auto digits = [&] {
-    while (p != end && static_cast<unsigned char>(*p - '0') < 10)
-      mantissa = mantissa * 10 + static_cast<unsigned char>(*p++ - '0');
-  };
-  digits();
-  std::ptrdiff_t count = p - first, decimals = 0;
-  has_point = p != end && *p == '.';
-  if (has_point) {
-    const char* point = ++p;
-    digits();
-    decimals = p - point;
-    count += decimals;
-  }
-  if (count == 0 || count > kDigits) return nullptr;
-  const double magnitude = static_cast<double>(mantissa) / kPowers[static_cast<std::size_t>(decimals)];
-  value = negative ? -magnitude : magnitude;
-  return p;
-}
 
 // The codes of the distinct values of a text column.
 class Dictionary {
@@ -117,6 +79,12 @@ class Reader {
         missing_(options.missing.begin(), options.missing.end()),
         missing_numbers_(options.missing_numbers.begin(), options.missing_numbers.end()) {
     check_separator(separator_, "read_csv");
+    const auto is_number = [](const std::string& marker) {
+      double value = 0;
+      return parse_number(marker, '.', value) && !std::isnan(value);
+    };
+    numbers_can_be_missing_ = std::any_of(options.missing.begin(), options.missing.end(), is_number) ||
+                              std::any_of(options.missing_numbers.begin(), options.missing_numbers.end(), is_number);
   }
 
   Table read() {
@@ -196,7 +164,7 @@ class Reader {
 
   void read_rows(FieldScanner& scanner) {
     const std::size_t columns = states_.size();
-    const auto lines = static_cast<std::size_t>(std::count(scanner.position(), scanner.end(), '\n')) + 1;
+    const std::size_t lines = count_line_feeds(scanner.position(), scanner.end()) + 1;
     // A row takes a byte for each column at least; a file of empty lines must not ask for more.
     const std::size_t bytes = static_cast<std::size_t>(scanner.end() - scanner.position());
     reserve(std::min(lines, bytes / columns + 1));
@@ -206,31 +174,50 @@ class Reader {
         continue;
       }
       if (static_cast<std::size_t>(rows_) == capacity_) reserve(capacity_ * 2);
-      const std::int64_t line = scanner.line();
-      for (std::size_t c = 0; c < columns; ++c) {
-        read_field(scanner, c);
-        const bool more = scanner.skip_separator();
-        if (more != (c + 1 < columns)) ragged(scanner, line, c);
-      }
+      read_row(scanner);
       scanner.skip_line_end();
       ++rows_;
     }
   }
 
-  void read_field(FieldScanner& scanner, std::size_t c) {
-    State& state = states_[c];
-    const auto row = static_cast<std::size_t>(rows_);
-    if (state.mode == Mode::kNumber) {
-      double value = 0;
-      bool has_point = false;
-      const char* after = parse_plain(scanner.position(), scanner.end(), value, has_point);
-      if (after != nullptr && (after == scanner.end() || scanner.delimits(*after)) && !(has_point && state.comma)) {
-        column(c).numbers[row] = value;
-        state.point |= has_point;
-        scanner.advance(after);
-        return;
+  void read_row(FieldScanner& scanner) {
+    const std::int64_t line = scanner.line();
+    const std::size_t columns = states_.size();
+    const char* const end = scanner.end();
+    const char* p = scanner.position();  // apart from the scanner's, so that it stays in a register
+    for (std::size_t c = 0; c < columns; ++c) {
+      if (!read_plain(scanner, c, p, end)) {
+        scanner.advance(p);
+        read_field(scanner, c);
+        p = scanner.position();
+      }
+      const bool more = p != end && *p == separator_;
+      p += more ? 1 : 0;
+      if (more != (c + 1 < columns)) {
+        scanner.advance(p);
+        ragged(scanner, line, c);
       }
     }
+    scanner.advance(p);
+  }
+
+  // Reads a number in plain form and steps behind it; false where the field at p is none.
+  bool read_plain(const FieldScanner& scanner, std::size_t c, const char*& p, const char* end) {
+    State& state = states_[c];
+    if (state.mode != Mode::kNumber || numbers_can_be_missing_) return false;
+    const ParsedNumber number = parse_field_number(p, end);
+    if (number.end == nullptr || (number.end != end && !scanner.delimits(*number.end))) return false;
+    if (number.has_point) {
+      if (state.comma) return false;
+      state.point = true;
+    }
+    column(c).numbers[static_cast<std::size_t>(rows_)] = number.value;
+    p = number.end;
+    return true;
+  }
+
+  void read_field(FieldScanner& scanner, std::size_t c) {
+    const State& state = states_[c];
     const std::int64_t line = scanner.line();
     const Field field = scanner.next();
     if (state.mode == Mode::kNumber) {
@@ -256,7 +243,9 @@ class Reader {
     value = kMissing;
     if (text.empty() || missing_.contains(text)) return;
     const std::string_view bare = trim(text);
-    if (parse_number(bare, '.', value)) {
+    if (numbers_can_be_missing_ && missing_numbers_.contains(bare)) {
+      value = kMissing;
+    } else if (parse_number(bare, '.', value)) {
       state.point |= bare.find('.') != std::string_view::npos;
     } else if (separator_ != ',' && parse_number(bare, ',', value)) {
       state.comma = true;
@@ -360,7 +349,12 @@ class Reader {
   void reserve(std::size_t capacity) {
     capacity_ = std::max(capacity, capacity_);
     for (std::size_t c = 0; c < states_.size(); ++c) {
-      if (states_[c].mode == Mode::kNumber) column(c).numbers.resize(capacity_);
+      if (states_[c].mode == Mode::kNumber) {
+        std::vector<double>& numbers = column(c).numbers;
+        numbers.reserve(capacity_);
+        prefer_large_pages(numbers.data(), capacity_ * sizeof(double));
+        numbers.resize(capacity_);
+      }
       if (states_[c].mode == Mode::kText) column(c).codes.resize(capacity_, -1);
     }
   }
@@ -389,6 +383,7 @@ class Reader {
   std::string_view text_;
   char separator_;
   std::unordered_set<std::string_view> missing_, missing_numbers_;
+  bool numbers_can_be_missing_ = false;  // -999 and the like
   Table table_;
   std::vector<State> states_;  // one for each column
   std::int64_t rows_ = 0;
