@@ -41,8 +41,8 @@ struct Node;  // src/array/node.h
 /// A handle on a value: copying it copies no elements, and an array never changes once made.
 ///
 /// A call on arrays checks its arguments at once and returns a node; reading a value (item, data, to_vector, printing,
-/// evaluate) computes it. Threads may share arrays that have been evaluated, each through handles of its own; arrays that
-/// rest on a common array without a value must be evaluated by one thread at a time.
+/// evaluate) computes it. Threads may share arrays that have been evaluated, each through handles of its own; arrays
+/// that rest on a common array without a value must be evaluated by one thread at a time.
 class Array {
  public:
   /// No array at all: defined() is false. Stands for "absent" in arguments that may be left out.

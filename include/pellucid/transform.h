@@ -211,8 +211,8 @@ struct CompileOptions {
 };
 
 /// A traced function: one plan for each signature (shapes and types of the arguments), made at the first call with it.
-/// Arrays that the function captured are constants of the plan. Inside another transform (grad, vmap, another compile) a
-/// call is a call of the function itself. Not thread-safe: one caller at a time.
+/// Arrays that the function captured are constants of the plan. Inside another transform (grad, vmap, another compile)
+/// a call is a call of the function itself. Not thread-safe: one caller at a time.
 class Compiled {
  public:
   Compiled(Function f, CompileOptions options);

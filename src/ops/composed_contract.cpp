@@ -54,6 +54,12 @@ Labelled stretched(const Labelled& x, const Labelled& like) {
   return {broadcast_to(x.array, shape), x.labels};
 }
 
+/// A sum that keeps int32, as matrix products do, where sum() alone would widen it.
+Array dot_sum(const Array& x, const Axes& axes) {
+  const Array total = sum(x, axes);
+  return x.dtype() == int32 ? astype(total, int32) : total;
+}
+
 }  // namespace
 
 Labelled ordered(const Labelled& x, const Labels& labels) {
@@ -70,7 +76,7 @@ Labelled summed(const Labelled& x, const Labels& kept) {
     if (!has(kept, x.labels[d])) axes.push_back(static_cast<int>(d));
   }
   if (axes.empty()) return x;
-  return {sum(x.array, Axes(axes)), common(x.labels, kept, true)};
+  return {dot_sum(x.array, Axes(axes)), common(x.labels, kept, true)};
 }
 
 Labelled contracted(std::string_view name, const Labelled& x, const Labelled& y, const Labels& kept) {
@@ -203,7 +209,7 @@ Array vecdot(const Array& x, const Array& y, int axis) {
   if (x.shape()[checked_axis("vecdot", axis, x.shape())] != y.shape()[checked_axis("vecdot", axis, y.shape())]) {
     fail("vecdot", "{} and {}: the sizes along axis {} differ", x.shape(), y.shape(), axis);
   }
-  if (same[0].dtype() != bfloat16) return sum(same[0] * same[1], at);
+  if (same[0].dtype() != bfloat16) return dot_sum(same[0] * same[1], at);
   return astype(sum(astype(same[0], float32) * astype(same[1], float32), at), bfloat16);
 }
 

@@ -56,7 +56,7 @@ Array triangle(std::string_view name, const Array& x, std::int64_t k, bool lower
   if (x.rank() < 2) fail(name, "{} has fewer than two axes; a triangle is taken of the last two", x.shape());
   const Array rows = reshape(arange(x.size(-2)), {x.size(-2), 1}) + constant_int64(k);
   const Array columns = arange(x.size(-1));
-  return where(lower ? rows >= columns : rows <= columns, x, 0);
+  return where(lower ? rows >= columns : rows <= columns, x, constant(0, x.dtype()));
 }
 
 }  // namespace
@@ -149,7 +149,7 @@ Arrays meshgrid(const Arrays& vectors) {
 Array diag(const Array& x) {
   check_defined("diag", x);
   if (x.rank() == 0) fail("diag", "a scalar has no diagonal; give a vector or a matrix");
-  if (x.rank() == 1) return where(eye(x.size(), -1, bool_), x, 0);
+  if (x.rank() == 1) return where(eye(x.size(), -1, bool_), x, constant(0, x.dtype()));
   const std::int64_t n = x.size(-2), m = x.size(-1), count = std::min(n, m);
   Shape flat(x.shape().begin(), x.shape().end() - 2);
   flat.push_back(n * m);

@@ -211,7 +211,9 @@ Array pad(const Array& x, const std::vector<std::pair<std::int64_t, std::int64_t
     none = none && before == 0 && after == 0;
   }
   element_count(shape, "pad");
-  const Arrays same = promoted("pad", {x, value});
+  // The literals 0 and 1 stand for false and true.
+  const bool truth = x.dtype() == bool_ && value.weak() && !is_float(value.dtype());
+  const Arrays same = promoted("pad", {x, truth ? astype(value, bool_) : value});
   if (none) return same[0];
   if (is_scalar_constant(value, 0)) return placed(same[0], start, Shape(rank, 1), shape);
   Array y = same[0];
