@@ -11,19 +11,6 @@ namespace {
 using Size = std::int64_t;
 using List = std::vector<Tensor>;
 
-/// Every element comes from one place of operand 0, or is zero: `from` gives its position, or nothing.
-std::function<std::vector<Expected>(const List&)> moved(const Shape& shape,
-                                                        const std::function<bool(const Shape& at, Shape& from)>& from) {
-  return [shape, from](const List& x) {
-    Expected e{{shape, x[0].dtype, {}}, {}};
-    for_each_position(shape, [&](const Shape& at) {
-      Shape place;
-      e.y.values.push_back(from(at, place) ? x[0].values[flat(x[0].shape, place)] : 0);
-    });
-    return std::vector<Expected>{e};
-  };
-}
-
 // ---- Movement -------------------------------------------------------------------------------------------------------
 
 void add_identities(std::vector<Case>& list) {

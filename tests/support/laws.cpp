@@ -78,12 +78,23 @@ const std::vector<Case>& cases() {
     add_data_cases(all);
     add_index_cases(all);
     add_rule_cases(all);
+    add_composed_cases(all);
+    add_composed_movement_cases(all);
     return all;
   }();
   return list;
 }
 
-const ops::Record& record_of(const Case& c) { return *ops::find_record(c.record); }
+const ops::Record& record_of(const Case& c) {
+  static const auto blank = [](bool differentiable) {
+    ops::Record record;
+    record.differentiable = differentiable;
+    return record;
+  };
+  static const ops::Record smooth = blank(true), flat_everywhere = blank(false);
+  if (c.composed) return c.differentiable ? smooth : flat_everywhere;
+  return *ops::find_record(c.record);
+}
 
 std::vector<DType> types_of(const Case& c) {
   if (!c.dtypes.empty()) return c.dtypes;
@@ -273,6 +284,18 @@ std::string compare(const Expected& expected, const Array& got) {
 
 Function node_of(const std::string& record, const Attributes& attributes) {
   return [record, attributes](const Arrays& x) { return ops::make_all(*ops::find_record(record), x, attributes); };
+}
+
+std::function<std::vector<Expected>(const std::vector<Tensor>&)> moved(
+    const Shape& shape, const std::function<bool(const Shape& at, Shape& from)>& from) {
+  return [shape, from](const std::vector<Tensor>& x) {
+    Expected e{{shape, x[0].dtype, {}}, {}};
+    for_each_position(shape, [&](const Shape& at) {
+      Shape place;
+      e.y.values.push_back(from(at, place) ? x[0].values[flat(x[0].shape, place)] : 0);
+    });
+    return std::vector<Expected>{e};
+  };
 }
 
 bool has_zero(const Shape& shape) { return std::find(shape.begin(), shape.end(), 0) != shape.end(); }

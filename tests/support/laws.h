@@ -43,13 +43,15 @@ struct Operand {
 };
 
 struct Case {
-  std::string record;
+  std::string record;  // its name; for composed functions the function's
   std::string label;
   std::vector<Operand> operands;
   Function make;
   std::function<std::vector<Expected>(const std::vector<Tensor>&)> reference;
   std::vector<DType> dtypes = {};       // of the data operands; empty: the record's
   Layout covers = Layout::kContiguous;  // kEmpty or kScalar: this is the record's case for that
+  bool composed = false;                // a public function that has no record
+  bool differentiable = true;           // of composed functions
   bool any_shape = false;               // operands of one shape, whatever it is: the empty and the scalar case too
   bool large = false;                   // for threads: too large for the rest
   double rounding = 0x1p-53;            // of the operation in float64: more where it goes through a narrower type
@@ -62,7 +64,10 @@ void add_map_cases(std::vector<Case>& list);
 void add_data_cases(std::vector<Case>& list);
 void add_index_cases(std::vector<Case>& list);
 void add_rule_cases(std::vector<Case>& list);
+void add_composed_cases(std::vector<Case>& list);
+void add_composed_movement_cases(std::vector<Case>& list);
 
+/// Composed functions are given one with nothing in it but defaults.
 const ops::Record& record_of(const Case& c);
 /// The types that the case runs with.
 std::vector<DType> types_of(const Case& c);
@@ -90,6 +95,9 @@ std::size_t flat(const Shape& shape, const Shape& at);
 
 /// Makes a node of the record of that name.
 Function node_of(const std::string& record, const Attributes& attributes = {});
+/// A reference: every element comes from one place of operand 0, or is zero. `from` gives the position, or false.
+std::function<std::vector<Expected>(const std::vector<Tensor>&)> moved(
+    const Shape& shape, const std::function<bool(const Shape& at, Shape& from)>& from);
 bool has_zero(const Shape& shape);
 /// What a case with these shapes stands for.
 Layout covers(const Shape& in, const Shape& out);
