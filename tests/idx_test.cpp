@@ -96,6 +96,9 @@ TEST(Idx, NamesWhatCannotBeOpened) {
             "read_idx: cannot open '" + folder.path("none") + "': No such file or directory");
   EXPECT_EQ(message_of([&] { io::read_idx(folder.path()); }),
             "read_idx: '" + folder.path() + "' is a folder; give a file");
+  // The memory of a process cannot be read at address 0.
+  EXPECT_EQ(message_of([] { io::read_idx("/proc/self/mem"); }),
+            "read_idx: cannot read '/proc/self/mem': Input/output error");
   EXPECT_EQ(message_of([&] { io::read_idx(std::string("a\0b", 3)); }), "read_idx: a file name cannot hold a NUL byte");
 }
 

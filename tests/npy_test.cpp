@@ -145,6 +145,10 @@ TEST(Npz, SaysWhatIsWrong) {
   expect("", "it is shorter than an empty one");
   expect(std::string(100, ' '), "its directory is not there");
   expect(changed(deflated.bytes, end + 8, std::string("\xFF\xFF\xFF\xFF", 4)), "its zip64 locator is not there");
+  // A locator of zip64 that points to the file's begin.
+  std::string wide = deflated.bytes;
+  wide.insert(end, "PK\x06\x07" + std::string(16, '\0'));
+  expect(changed(wide, end + 20 + 8, "\xFF\xFF\xFF\xFF"), "its zip64 directory is not there");
   expect(changed(deflated.bytes, end + 10, std::string("\xFE\xFF", 2)),
          "its directory is shorter than the members that it claims");
   expect(changed(deflated.bytes, end + 16, std::string("\xFE\xFF\xFF\xFF", 4)), "it ends too early");

@@ -34,7 +34,7 @@ std::string labels(const std::string& numbers) { return idx({static_cast<std::ui
 std::string npz(const std::vector<std::pair<std::string, std::string>>& members) {
   std::string bytes, directory;
   const auto number = [](std::string& out, std::size_t value, int size) {
-    for (int i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i));
+    for (int i = 0; i < size; ++i) out += static_cast<char>(i < 8 ? value >> (8 * i) : 0);
   };
   for (const auto& [name, content] : members) {
     std::string head;

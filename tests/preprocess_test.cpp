@@ -87,6 +87,7 @@ TEST(Preprocess, SaysWhyColumnsAreDropped) {
 }
 
 TEST(Preprocess, ColumnsThatAreOnlyThereOrNotCount) {
+  EXPECT_EQ(fit("d,a,y\n2024-01-01,1,p\n2024-01-01,2,q\n", "y").dropped[0].second, "is one date in each training row");
   const Preprocessing fitted = fit("a,b,d,y\n5,w,2024-01-01,p\n,,,q\n5,w,2024-01-01,p\n,,,q\n", "y");
   EXPECT_EQ(fitted.input_names(),
             (std::vector<std::string>{"a", "a is missing", "b=w", "b is missing", "d is missing"}));
