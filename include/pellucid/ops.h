@@ -18,23 +18,24 @@ namespace pellucid {
 
 // ---- Creation -------------------------------------------------------------------------------------------------------
 
-Array zeros(const Shape& shape, DType dtype = float32);
-Array ones(const Shape& shape, DType dtype = float32);
-Array full(const Shape& shape, const Array& scalar);  // the type of `scalar` (float32 for a weak float)
-Array full(const Shape& shape, const Array& scalar, DType dtype);
-Array zeros_like(const Array& x);
-Array ones_like(const Array& x);
-Array full_like(const Array& x, const Array& scalar);
+Array zeros(const Shape& shape, DType dtype = float32);            // zeros of a shape
+Array ones(const Shape& shape, DType dtype = float32);             // ones of a shape
+Array full(const Shape& shape, const Array& scalar);               // the type of `scalar` (float32 for a weak float)
+Array full(const Shape& shape, const Array& scalar, DType dtype);  // `scalar` repeated
+Array zeros_like(const Array& x);                                  // zeros of x's shape and type
+Array ones_like(const Array& x);                                   // ones of x's shape and type
+Array full_like(const Array& x, const Array& scalar);              // `scalar` repeated to x's shape and type
 /// start, start + step, ... below stop. int64 where dtype is an integer; computed as start + i * step.
 Array arange(double start, double stop, double step, DType dtype);
-Array arange(std::int64_t stop, DType dtype = int64);
+Array arange(std::int64_t stop, DType dtype = int64);  // 0, 1, ... below stop
 /// `count` evenly spaced values; the last is `stop`.
 Array linspace(double start, double stop, std::int64_t count, DType dtype = float32);
+/// (n, m), or (n, n): ones on the diagonal, zeros elsewhere.
 Array eye(std::int64_t n, std::int64_t m = -1, DType dtype = float32);
 /// Keeps the elements on and below (above) diagonal k of the last two axes; zero elsewhere.
 Array tril(const Array& x, std::int64_t k = 0);
-Array triu(const Array& x, std::int64_t k = 0);
-Arrays meshgrid(const Arrays& vectors);
+Array triu(const Array& x, std::int64_t k = 0);  // the same on and above it
+Arrays meshgrid(const Arrays& vectors);          // each vector along its own axis of one common shape
 /// Rank-1 to a diagonal matrix, or a matrix (..., n, n) to its diagonal (..., n).
 Array diag(const Array& x);
 Array astype(const Array& x, DType dtype);
@@ -46,7 +47,7 @@ Array operator+(const Array& x);
 Array operator!(const Array& x);
 Array operator~(const Array& x);
 Array negative(const Array& x);
-Array positive(const Array& x);
+Array positive(const Array& x);  // x
 Array abs(const Array& x);
 Array sign(const Array& x);
 Array floor(const Array& x);
@@ -84,30 +85,30 @@ Array digamma(const Array& x);
 Array isnan(const Array& x);
 Array isinf(const Array& x);
 Array isfinite(const Array& x);
-Array signbit(const Array& x);
+Array signbit(const Array& x);  // is the sign bit set; true for -0
 Array logical_not(const Array& x);
 Array bitwise_invert(const Array& x);
 
 // ---- Activations ----------------------------------------------------------------------------------------------------
 
-Array relu(const Array& x);   // max(x, 0); derivative 0 at 0
-Array relu6(const Array& x);  // min(max(x, 0), 6)
-Array leaky_relu(const Array& x, double negative_slope = 0.01);
-Array sigmoid(const Array& x);                   // 1 / (1 + exp(-x))
-Array hardsigmoid(const Array& x);               // relu6(x + 3) / 6
-Array log_sigmoid(const Array& x);               // log(sigmoid(x))
-Array softplus(const Array& x);                  // log(1 + exp(x))
-Array softsign(const Array& x);                  // x / (1 + |x|)
-Array gelu(const Array& x);                      // x Phi(x), exact
-Array gelu_tanh(const Array& x);                 // the tanh approximation (Hendrycks & Gimpel 2016)
-Array silu(const Array& x);                      // x sigmoid(x)
-Array mish(const Array& x);                      // x tanh(softplus(x))
-Array hardswish(const Array& x);                 // x relu6(x + 3) / 6
-Array elu(const Array& x, double alpha = 1.0);   // x > 0 ? x : alpha (exp(x) - 1)
-Array selu(const Array& x);                      // Klambauer et al. 2017
-Array celu(const Array& x, double alpha = 1.0);  // x > 0 ? x : alpha (exp(x / alpha) - 1)
-Array softmax(const Array& x, int axis = -1);
-Array log_softmax(const Array& x, int axis = -1);
+Array relu(const Array& x);                                      // max(x, 0); derivative 0 at 0
+Array relu6(const Array& x);                                     // min(max(x, 0), 6)
+Array leaky_relu(const Array& x, double negative_slope = 0.01);  // x > 0 ? x : negative_slope x
+Array sigmoid(const Array& x);                                   // 1 / (1 + exp(-x))
+Array hardsigmoid(const Array& x);                               // relu6(x + 3) / 6
+Array log_sigmoid(const Array& x);                               // log(sigmoid(x))
+Array softplus(const Array& x);                                  // log(1 + exp(x))
+Array softsign(const Array& x);                                  // x / (1 + |x|)
+Array gelu(const Array& x);                                      // x Phi(x), exact
+Array gelu_tanh(const Array& x);                                 // the tanh approximation (Hendrycks & Gimpel 2016)
+Array silu(const Array& x);                                      // x sigmoid(x)
+Array mish(const Array& x);                                      // x tanh(softplus(x))
+Array hardswish(const Array& x);                                 // x relu6(x + 3) / 6
+Array elu(const Array& x, double alpha = 1.0);                   // x > 0 ? x : alpha (exp(x) - 1)
+Array selu(const Array& x);                                      // Klambauer et al. 2017
+Array celu(const Array& x, double alpha = 1.0);                  // x > 0 ? x : alpha (exp(x / alpha) - 1)
+Array softmax(const Array& x, int axis = -1);                    // exp(x) over its sum along the axis
+Array log_softmax(const Array& x, int axis = -1);                // log(softmax(x)), exact far from 0
 
 // ---- Elementwise, two and three operands ----------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ Array pow(const Array& x, const Array& y);
 Array atan2(const Array& y, const Array& x);
 Array hypot(const Array& x, const Array& y);
 Array logaddexp(const Array& x, const Array& y);
-Array maximum(const Array& x, const Array& y);  // where equal, each receives half of the gradient
+Array maximum(const Array& x, const Array& y);  // the larger; NaN wins; where equal, each receives half of the gradient
 Array minimum(const Array& x, const Array& y);
 Array copysign(const Array& x, const Array& y);
 Array nextafter(const Array& x, const Array& y);
@@ -150,9 +151,9 @@ Array bitwise_or(const Array& x, const Array& y);
 Array bitwise_xor(const Array& x, const Array& y);
 Array bitwise_left_shift(const Array& x, const Array& y);
 Array bitwise_right_shift(const Array& x, const Array& y);
-/// Throws where condition is not bool.
+/// condition ? x : y. Throws where condition is not bool.
 Array where(const Array& condition, const Array& x, const Array& y);
-/// An absent bound does not bound.
+/// x kept within the bounds; an absent one does not bound.
 Array clip(const Array& x, const Array& low, const Array& high);
 /// x y + z, rounded once. Integers are converted to float32.
 Array fma(const Array& x, const Array& y, const Array& z);
@@ -173,15 +174,16 @@ struct Axes {
 
 Array sum(const Array& x, const Axes& axes = {}, bool keepdims = false);   // bool, uint8, int32 sum in int64
 Array mean(const Array& x, const Axes& axes = {}, bool keepdims = false);  // integers give float32
-Array prod(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array max(const Array& x, const Axes& axes = {}, bool keepdims = false);  // equal maxima share the gradient
-Array min(const Array& x, const Axes& axes = {}, bool keepdims = false);
+Array prod(const Array& x, const Axes& axes = {}, bool keepdims = false);  // bool, uint8, int32 multiply in int64
+Array max(const Array& x, const Axes& axes = {}, bool keepdims = false);   // equal maxima share the gradient
+Array min(const Array& x, const Axes& axes = {}, bool keepdims = false);   // equal minima share the gradient
 /// Divides by n - correction; correction 1 gives the sample variance.
 Array var(const Array& x, const Axes& axes = {}, double correction = 0, bool keepdims = false);
+/// The square root of var.
 Array std(const Array& x, const Axes& axes = {}, double correction = 0, bool keepdims = false);
-Array any(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array all(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array logsumexp(const Array& x, const Axes& axes = {}, bool keepdims = false);
+Array any(const Array& x, const Axes& axes = {}, bool keepdims = false);        // is one not zero
+Array all(const Array& x, const Axes& axes = {}, bool keepdims = false);        // is none zero
+Array logsumexp(const Array& x, const Axes& axes = {}, bool keepdims = false);  // log of the sum of exp(x)
 /// The p-norm of the vectors along the axes: p = 2 (default), 1, infinity, or any p > 0.
 Array norm(const Array& x, const Axes& axes = {}, double p = 2, bool keepdims = false);
 /// int64; the first of equals, a NaN before everything. Without an axis: over the flattened array.
@@ -196,28 +198,28 @@ Array cummin(const Array& x, int axis);
 
 /// One size may be -1 and is worked out. Throws where the sizes do not multiply to the same number.
 Array reshape(const Array& x, const Shape& shape);
-Array flatten(const Array& x, int first = 0, int last = -1);
-Array squeeze(const Array& x, const Axes& axes = {});
-Array expand_dims(const Array& x, int axis);
+Array flatten(const Array& x, int first = 0, int last = -1);  // axes first to last as one
+Array squeeze(const Array& x, const Axes& axes = {});         // without axes of size 1
+Array expand_dims(const Array& x, int axis);                  // with an axis of size 1 more
 Array permute(const Array& x, const std::vector<int>& order);
 /// Swaps the last two axes.
 Array transpose(const Array& x);
-Array swapaxes(const Array& x, int a, int b);
-Array moveaxis(const Array& x, int from, int to);
+Array swapaxes(const Array& x, int a, int b);      // axes a and b exchanged
+Array moveaxis(const Array& x, int from, int to);  // axis `from` at place `to`
 Array broadcast_to(const Array& x, const Shape& shape);
-Arrays broadcast_arrays(const Arrays& arrays);
+Arrays broadcast_arrays(const Arrays& arrays);  // all of one shape
 Array concat(const Arrays& arrays, int axis = 0);
-Array stack(const Arrays& arrays, int axis = 0);
-Arrays unstack(const Array& x, int axis = 0);
+Array stack(const Arrays& arrays, int axis = 0);  // arrays of one shape along a new axis
+Arrays unstack(const Array& x, int axis = 0);     // the slices along an axis
 /// Into equal parts, or at the given positions.
 Arrays split(const Array& x, int parts, int axis = 0);
-Arrays split(const Array& x, const std::vector<std::int64_t>& positions, int axis = 0);
+Arrays split(const Array& x, const std::vector<std::int64_t>& positions, int axis = 0);  // parts that begin there
 /// `widths[d]` elements of `value` before and after axis d.
 Array pad(const Array& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& widths, const Array& value = 0);
-Array flip(const Array& x, const Axes& axes = {});
-Array roll(const Array& x, std::int64_t shift, int axis);
-Array tile(const Array& x, const std::vector<std::int64_t>& repeats);
-Array repeat(const Array& x, std::int64_t repeats, int axis);
+Array flip(const Array& x, const Axes& axes = {});                     // the other way round along the axes
+Array roll(const Array& x, std::int64_t shift, int axis);              // element i moves to i + shift, around the end
+Array tile(const Array& x, const std::vector<std::int64_t>& repeats);  // the whole repeated along every axis
+Array repeat(const Array& x, std::int64_t repeats, int axis);          // each element repeated
 
 /// A part of an axis, as start:stop:step in Python; absent ends reach to the border; step may be negative, not 0.
 struct Slice {
@@ -246,9 +248,10 @@ Array matmul(const Array& x, const Array& y);
 Array linear(const Array& x, const Array& w, const Array& b = {});
 /// Sums over the last `axes` axes of x and the first `axes` of y.
 Array tensordot(const Array& x, const Array& y, int axes = 2);
+/// Sums over x_axes of x and y_axes of y, in pairs.
 Array tensordot(const Array& x, const Array& y, const std::vector<int>& x_axes, const std::vector<int>& y_axes);
-Array outer(const Array& x, const Array& y);
-Array vecdot(const Array& x, const Array& y, int axis = -1);
+Array outer(const Array& x, const Array& y);                  // (m), (n) -> (m, n): x_i y_j
+Array vecdot(const Array& x, const Array& y, int axis = -1);  // the sum of x y along an axis
 /// NumPy's notation ("bij,bjk->bik"), with or without "->", with "..."; any number of operands, contracted left to
 /// right.
 Array einsum(const std::string& equation, const Arrays& operands);

@@ -11,7 +11,7 @@ namespace pellucid::random {
 /// plan.
 using Key = Array;
 
-Key key(std::uint64_t seed);
+Key key(std::uint64_t seed);  // stream 0 of the seed
 /// A key of its own for each value of `data` (an integer scalar, which may be traced).
 Key fold_in(const Key& key, const Array& data);
 /// `count` keys of their own.

@@ -291,6 +291,7 @@ Case summed(const std::string& name, const std::string& label, const std::vector
   Case c = function(
       name, label, operands, std::move(make),
       matmul_types ? std::vector<DType>{int32, int64, float32, float64} : std::vector<DType>{float32, float64});
+  if (name == "matmul" || name == "linear") c.dtypes.push_back(bfloat16);
   c.reference = [=](const List& x) {
     std::string labels;
     Shape sizes;
