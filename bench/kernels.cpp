@@ -1,7 +1,8 @@
 // Kernels against the machine: GFLOP/s or GB/s, and the share of the peak measured in the same run, between the runs of
 // what is measured, since the machine may be shared. The fastest of many counts, on both sides.
 //
-//   kernels [--json] [--only TEXT] [SECTION...]     sections: contraction; TEXT: part of a line's name
+//   kernels [--json] [--only TEXT] [SECTION...]     sections: contraction, groups; TEXT: part of a
+//                                                   line's name
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -9,14 +10,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "graph/plan.h"
 #include "hwy/highway.h"
 #include "kernels/kernels.h"
+#include "ops/record.h"
+#include "pellucid/ops.h"
 
 namespace {
 
@@ -219,13 +224,133 @@ void contraction_section(bool json) {
   }
 }
 
+// ---- Groups: elementwise, reductions, softmax -----------------------------------------------------------------------
+
+#if defined(__x86_64__)
+#define PELLUCID_WIDE __attribute__((target("avx2")))
+#else
+#define PELLUCID_WIDE
+#endif
+using Wide = float __attribute__((vector_size(32), aligned(4), may_alias));
+
+/// y = the sum of the operands, or where y is absent their sum over all elements; n is a multiple of 8.
+PELLUCID_WIDE float plain_piece(const float* const* x, int reads, float* y, Size n) {
+  Wide total = {};
+  for (Size i = 0; i < n; i += 8) {
+    Wide v = *reinterpret_cast<const Wide*>(x[0] + i);
+    for (int r = 1; r < reads; ++r) v += *reinterpret_cast<const Wide*>(x[r] + i);
+    if (y != nullptr) {
+      *reinterpret_cast<Wide*>(y + i) = v;
+    } else {
+      total += v;
+    }
+  }
+  return total[0] + total[1] + total[2] + total[3] + total[4] + total[5] + total[6] + total[7];
+}
+
+/// GB/s of the plainest loop that moves as much: reads `x`, arrays of n floats, and writes y where it is given.
+double plain_loop(int threads, Size n, const std::vector<const float*>& x, float* y) {
+  pellucid::set_threads(threads);
+  constexpr Size kPiece = 65536;
+  float totals[512] = {};
+  const double start = seconds();
+  pellucid::base::parallel_for((n + kPiece - 1) / kPiece, [&](Size piece) {
+    const float* from[3];
+    for (std::size_t r = 0; r < x.size(); ++r) from[r] = x[r] + piece * kPiece;
+    const Size count = std::min(kPiece, n - piece * kPiece);
+    totals[piece] = plain_piece(from, static_cast<int>(x.size()), y == nullptr ? nullptr : y + piece * kPiece, count);
+  });
+  const double took = seconds() - start;
+  asm volatile("" : : "r"(totals) : "memory");
+  return static_cast<double>(n) * 4 * static_cast<double>(x.size() + (y != nullptr ? 1 : 0)) / took * 1e-9;
+}
+
+struct Group {
+  std::string name;
+  pellucid::Shape shape;  // of every operand
+  int operands;
+  std::function<pellucid::Array(const pellucid::Arrays&)> f;
+};
+
+void measure_group(const Group& group, bool json) {
+  if (group.name.find(only) == std::string::npos) return;
+  namespace graph = pellucid::graph;
+  pellucid::Arrays inputs;
+  for (int i = 0; i < group.operands; ++i) inputs.push_back(pellucid::ops::placeholder(group.shape, pellucid::float32));
+  const pellucid::Array result = group.f(inputs);
+  graph::Graph g = graph::build({result}, inputs);
+  graph::optimise(g);
+  graph::Plan plan(std::move(g));
+  const Size n = pellucid::count_of(group.shape), m = result.size();
+  std::vector<Buffer<float>> memory;
+  std::vector<std::byte*> in;
+  std::vector<const float*> x;
+  for (int i = 0; i < group.operands; ++i) {
+    memory.emplace_back(n + 16, 0.5f);
+    x.push_back(memory.back().get());
+    in.push_back(reinterpret_cast<std::byte*>(memory.back().get()));
+  }
+  const Buffer<float> y(std::max(m, n) + 16);
+  auto* out = reinterpret_cast<std::byte*>(y.get());
+  const double bytes = 4.0 * static_cast<double>(n * group.operands + m);
+  for (const int threads : {1, 2}) {
+    pellucid::set_threads(threads);
+    double fastest = 1e9, peak = 0;
+    const Size calls = std::max<Size>(1, static_cast<Size>(2e6 / bytes));
+    const double end = seconds() + 1.5;
+    for (int i = 0; i < 5 || seconds() < end; ++i) {
+      peak = std::max(peak, plain_loop(threads, n, x, m > n / 2 ? y.get() : nullptr));
+      const double start = seconds();
+      for (Size c = 0; c < calls; ++c) plan.run(in.data(), &out);
+      fastest = std::min(fastest, (seconds() - start) / static_cast<double>(calls));
+    }
+    print({.section = "groups",
+           .name = group.name,
+           .threads = threads,
+           .rate = bytes / fastest * 1e-9,
+           .peak = peak,
+           .nanoseconds = fastest * 1e9,
+           .unit = "GB/s"},
+          json);
+  }
+}
+
+void groups_section(bool json) {
+  using pellucid::Array;
+  using pellucid::Arrays;
+  using pellucid::Axes;
+  const pellucid::Shape large = {16 << 20};  // 64 MB
+  const std::vector<Group> groups = {
+      {"64 MB relu(2 x + 1) - x / 4", large, 1,
+       [](const Arrays& x) { return pellucid::relu(2 * x[0] + 1) - 0.25 * x[0]; }},
+      {"64 MB x y + z, relu", large, 3, [](const Arrays& x) { return pellucid::relu(x[0] * x[1] + x[2]); }},
+      {"64 MB tanh(x)", large, 1, [](const Arrays& x) { return pellucid::tanh(x[0]); }},
+      {"64 MB sum", large, 1, [](const Arrays& x) { return pellucid::sum(x[0]); }},
+      {"64 MB mean((x - y)^2)", large, 2,
+       [](const Arrays& x) { return pellucid::mean(pellucid::square(x[0] - x[1])); }},
+      {"64 MB sum of columns (16384, 1024)",
+       {16384, 1024},
+       1,
+       [](const Arrays& x) { return pellucid::sum(x[0], Axes(0)); }},
+      {"64 MB sum of rows (16384, 1024)",
+       {16384, 1024},
+       1,
+       [](const Arrays& x) { return pellucid::sum(x[0], Axes(1)); }},
+      {"64 MB softmax (16384, 1024)", {16384, 1024}, 1, [](const Arrays& x) { return pellucid::softmax(x[0]); }},
+      {"5 kB softmax (128, 10)", {128, 10}, 1, [](const Arrays& x) { return pellucid::softmax(x[0]); }},
+      {"128 kB x + row, relu (128, 256)", {128, 256}, 1, [](const Arrays& x) {
+         return pellucid::relu(x[0] + pellucid::full({256}, 1.0));
+       }}};
+  for (const Group& group : groups) measure_group(group, json);
+}
+
 // ---- Sections -------------------------------------------------------------------------------------------------------
 
 struct Section {
   const char* name;
   void (*run)(bool json);
 };
-constexpr Section kSections[] = {{"contraction", &contraction_section}};
+constexpr Section kSections[] = {{"contraction", &contraction_section}, {"groups", &groups_section}};
 
 }  // namespace
 
@@ -247,7 +372,8 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  if (!json) std::printf("%-34s %s %15s %17s %16s\n", "m x k x n", "threads", "fastest", "rate", "share of peak");
+  if (!json)
+    std::printf("%-34s %s %15s %17s %16s\n", "m x k x n, or the group", "threads", "fastest", "rate", "share of peak");
   for (const Section& section : kSections) {
     if (wanted.empty() || std::find(wanted.begin(), wanted.end(), section.name) != wanted.end()) section.run(json);
   }

@@ -25,6 +25,7 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 GroupStep::GroupStep(GroupCode code) : code_(std::move(code)) {
   plan_tiles();
   plan_scratch();
+  plan_ahead();
 }
 
 // Tiles of whole rows where rows are short or must be kept whole; else single rows in chunks. Pieces of tiles depend on
@@ -146,6 +147,25 @@ void GroupStep::plan_scratch() {
   }
   if (partial_bytes != 0) partials_ = Storage::allocate(partial_bytes);
   scratch_ = end;
+}
+
+void GroupStep::plan_ahead() {
+  constexpr std::int64_t kCached = 256 * 1024;  // bytes that are likely in the second-level cache
+  std::int64_t total = 0, most = 0;
+  for (std::size_t s : moving_) {
+    const auto& slot = code_.slots[s];
+    if (slot.row_stride != code_.cols || slot.col_stride != 1) continue;
+    const auto size = static_cast<std::int64_t>(slot.size);
+    const bool by_rows = code_.rows > 1 && tile_cols_ < code_.cols;
+    const std::int64_t bytes_of_tile = tile_rows_ * tile_cols_ * size;
+    const bool writes =
+        std::any_of(code_.ops.begin(), code_.ops.end(), [&](const auto& op) { return op.y == static_cast<int>(s); });
+    ahead_.push_back({s, by_rows ? code_.cols * size : bytes_of_tile, bytes_of_tile, writes});
+    total += code_.rows * code_.cols * size;
+    most = std::max(most, bytes_of_tile);
+  }
+  if (small_ || total <= kCached) ahead_.clear();
+  if (!ahead_.empty()) bytes_for_op_ = ceil_div(ceil_div(most, 64), static_cast<std::int64_t>(code_.ops.size())) * 64;
 }
 
 void GroupStep::bind(std::byte* const* bases) {
@@ -314,10 +334,24 @@ void GroupStep::merge_down(std::size_t which, std::byte* into, std::byte* scratc
 void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch) {
   const auto full = static_cast<std::size_t>(rows * cols);
   std::size_t fold = 0;
+  std::int64_t offset = 0;
+  const auto fetch_ahead = [&] {
+    for (const Ahead& ahead : ahead_) {
+      const std::byte* there = at[ahead.slot] + ahead.distance + offset;
+      const std::byte* end = there + std::min(bytes_for_op_, ahead.bytes - offset);
+      if (ahead.writes) {
+        for (; there < end; there += 64) __builtin_prefetch(there, 1, 3);
+      } else {
+        for (; there < end; there += 64) __builtin_prefetch(there, 0, 3);
+      }
+    }
+    offset += bytes_for_op_;
+  };
   for (std::size_t i = 0; i < code_.ops.size(); ++i) {
     const auto& op = code_.ops[i];
     const bool folded = fold < folds_.size() && folds_[fold].op == i;
     if ((in_prologue_[i] != 0) == prologue) {
+      if (!prologue && bytes_for_op_ != 0) fetch_ahead();
       const auto pointer = [&](int slot) { return slot < 0 ? nullptr : at[slot]; };
       switch (op.kind) {
         case GroupCode::Kind::kMap:

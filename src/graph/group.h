@@ -61,6 +61,7 @@ class GroupStep final : public Step {
   struct Fold;  // the state of one reduction while a piece runs
   void plan_tiles();
   void plan_scratch();
+  void plan_ahead();
   void run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch);
   void fold_columns(std::size_t which, const std::byte* x, std::int64_t rows, std::int64_t cols, std::byte* scratch);
   void fold_row_block(std::size_t which, const std::byte* x, std::int64_t cols, std::byte* scratch);
@@ -75,6 +76,15 @@ class GroupStep final : public Step {
   std::vector<std::size_t> slot_offset_;
   std::vector<char> in_prologue_;    // ops that depend on the columns alone
   std::vector<std::size_t> moving_;  // slots in memory
+  /// The lines of the next tile, asked for while this one is worked on: memory is idle between a program's first reads
+  /// and its last writes, and hardware does not look beyond a page.
+  struct Ahead {
+    std::size_t slot;
+    std::int64_t distance, bytes;
+    bool writes;
+  };
+  std::vector<Ahead> ahead_;
+  std::int64_t bytes_for_op_ = 0;  // of each slot, before each operation
   struct FoldPlan {
     std::size_t op;
     std::size_t offset;     // in scratch: levels of partial results, then one working row
