@@ -182,6 +182,35 @@ std::string fault_in_gradient(const ProgramOptions& options) {
   return "";
 }
 
+/// The gradient of a program has the bits that it has without any pass: compiled, and on any number of threads.
+std::string fault_in_gradient_bits(const ProgramOptions& options) {
+  const Arrays x = program_arguments(options);
+  const auto gradient = [&](const Arrays& at) {
+    return grad(
+        [&](const Arrays& a) {
+          Array total = zeros({}, options.dtype);
+          for (const Array& y : run_program(options, a, 2)) total = total + sum(y * 0.125);
+          return total;
+        },
+        {.arguments = {}, .unused = {}, .allow_unused = true, .names = {}})(at);
+  };
+  Arrays expected;
+  {
+    const Environment off("PELLUCID_DISABLE", kAllPasses);
+    expected = evaluated(gradient(x));
+  }
+  std::string text = compare(expected, evaluated(gradient(x)));
+  if (!text.empty()) return "fused: " + text;
+  auto compiled = compile(gradient);
+  for (int threads : {2, 1, 3}) {
+    set_threads(threads);
+    text = compare(expected, compiled(x));
+    if (!text.empty()) return fmt::format("compiled, {} threads: {}", threads, text);
+  }
+  set_threads(2);
+  return "";
+}
+
 /// A batch of three against one after the other, along an axis that is not the first.
 std::string fault_in_batch(const ProgramOptions& options) {
   const Arrays x = program_arguments(options);
@@ -262,6 +291,11 @@ TEST(RandomPrograms, GiveTheSameBitsInPlace) {
 TEST(RandomPrograms, HaveRightDerivatives) {
   expect_all("gradients", {.steps = 12, .dtype = float64, .smooth = true}, first_seed() + 600000, times(100),
              fault_in_gradient);
+}
+
+TEST(RandomPrograms, HaveGradientsOfTheSameBits) {
+  expect_all("small gradients", {.steps = 20}, first_seed() + 800000, times(150), fault_in_gradient_bits);
+  expect_all("large gradients", {.steps = 8, .large = true}, first_seed() + 900000, times(40), fault_in_gradient_bits);
 }
 
 TEST(RandomPrograms, GiveTheSameBitsInBatches) {

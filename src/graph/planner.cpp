@@ -249,12 +249,14 @@ void Planner::emit_opaque(const Instruction& instruction, std::int32_t index) {
     Buffer& buffer = buffers_[static_cast<std::size_t>(in.base - kFirstBase)];
     buffer.last = std::max(buffer.last, step_index());
   }
+  // Where a node has several results, those that nobody reads are not asked for.
+  const bool alone = instruction.outputs.size() == 1;
   for (ValueId out : instruction.outputs) {
     const Value& value = graph_.value(out);
     signature.outputs.push_back(value.shape);
     signature.output_types.push_back(value.dtype);
     bytes += static_cast<std::int64_t>(value.bytes());
-    outputs.push_back(used_[static_cast<std::size_t>(out)] ? write(out) : Ref{});
+    outputs.push_back(alone || used_[static_cast<std::size_t>(out)] ? write(out) : Ref{});
   }
   auto step =
       std::make_unique<OpaqueStep>(instruction.record->prepare(signature), std::move(outputs), std::move(inputs));

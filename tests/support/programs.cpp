@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "pellucid/ops.h"
+#include "pellucid/random.h"
 #include "pellucid/transform.h"
 
 namespace pellucid::laws {
@@ -108,8 +109,10 @@ class Program {
       view();
     } else if (kind < 92) {
       contraction();
-    } else if (kind < 97) {
+    } else if (kind < 95) {
       movement();
+    } else if (kind < 98) {
+      composed();
     } else {
       loop();
     }
@@ -340,6 +343,57 @@ class Program {
         return keep("argmax", astype(argmax(x, axis, true), options_.dtype) * 0.01);
       default:
         return keep("cummax", cummax(x, axis));
+    }
+  }
+
+  /// What is made of several primitives, of constants, of whole numbers or of random ones.
+  void composed() {
+    const Array x = any();
+    const int rank = x.rank();
+    if (rank == 0 || x.size() == 0) return keep("plus a constant", x + full({}, 0.25, options_.dtype));
+    const int axis = static_cast<int>(draw_.below(rank));
+    const Size n = x.shape()[static_cast<std::size_t>(axis)];
+    Shape along(static_cast<std::size_t>(rank), 1);
+    along[static_cast<std::size_t>(axis)] = n;
+    switch (draw_.below(options_.smooth ? 6 : 13)) {
+      case 0:
+        return keep("plus positions", x + reshape(astype(arange(n), options_.dtype) * 0.01, along));
+      case 1:
+        return keep("logsumexp", logsumexp(x, axis, true));
+      case 2:
+        return keep("einsum", einsum("...i,...i->...", {x, tanh(x)}) * 0.1);
+      case 3: {
+        const Arrays parts = n > 8 ? split(x, {n / 3, n / 2}, axis) : unstack(x, axis);
+        Array total = sum(parts[0] * 0.5);
+        for (std::size_t i = 1; i < parts.size(); ++i) total = total - sum(parts[i]) * 0.125;
+        keep("a part", parts.back());
+        return keep("sums of parts", total);
+      }
+      case 4:
+        return keep("noise", x + random::uniform(random::key(options_.seed), x.shape(), -1, 1, options_.dtype) * 0.1);
+      case 5:
+        return keep("triangle", rank < 2 ? cumsum(x, axis) * 0.1 : tril(x));
+      case 6: {
+        const Array whole = astype(x * 100, int32);
+        return keep(
+            "whole numbers",
+            astype(bitwise_left_shift(floor_divide(whole, 7) ^ (remainder(whole, 5) + 1), 1), options_.dtype) * 0.01);
+      }
+      case 7:
+        return keep("logic", where(((x > 0) & (x < 0.5)) | !(abs(x) > 0.1), x, -x));
+      case 8: {
+        const TopK top = topk(x, (n + 1) / 2, axis);
+        keep("positions of the largest", astype(top.indices, options_.dtype) * 0.01);
+        return keep("the largest", top.values);
+      }
+      case 9:
+        return keep("along an axis", take_along_axis(x, argsort(-x, axis), axis));
+      case 10:
+        return keep("norm", norm(x, axis, draw_.chance(50) ? 2 : 3, true) * 0.1);
+      case 11:
+        return keep("repeat", count(x.shape()) * 2 > kMostElements ? x * x : repeat(x, 2, axis));
+      default:
+        return keep("cumprod", cumprod(tanh(x) * 0.25 + 1, axis) * 0x1p-20);
     }
   }
 
