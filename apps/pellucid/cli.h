@@ -7,6 +7,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -40,6 +41,11 @@ void add_predict(CLI::App& program, Action& action);
 void add_evaluate(CLI::App& program, Action& action);
 void add_inspect(CLI::App& program, Action& action);
 void add_ops(CLI::App& program, Action& action);
+
+/// How --help looks.
+std::shared_ptr<CLI::FormatterBase> help_formatter();
+/// The check, without a description of its own in --help.
+CLI::Validator unnamed(CLI::Validator check);
 
 /// Gives options that the command line has left out the values of a TOML file, through the same checks. A list gives
 /// several values; "batch_size" and "batch-size" are one name. Throws UsageError naming file and line.

@@ -43,7 +43,9 @@ void add_evaluate(CLI::App& program, Action& action) {
   verb.add_option("data", options->data, "A CSV file with the target, or pictures as for train (their test part)")
       ->required()
       ->type_name("DATA");
-  verb.add_option("--threads", options->threads, "Threads to work with")->check(CLI::Range(1, 1024))->type_name("N");
+  verb.add_option("--threads", options->threads, "Threads to work with")
+      ->check(unnamed(CLI::Range(1, 1024)))
+      ->type_name("N");
   verb.add_flag("--json", options->json, "One line of JSON for machines");
   verb.footer(
       "Examples:\n"

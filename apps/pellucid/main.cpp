@@ -30,10 +30,11 @@ int complain(const char* text, int status) {
 
 int run(int argc, char** argv) {
   CLI::App program("Trains neural networks on tables and pictures, and predicts with them.", "pellucid");
-  program.set_version_flag("--version", std::string("pellucid ") + version());
+  program.set_version_flag("--version", std::string("pellucid ") + version(), "The version");
+  program.set_help_flag("--help", "This text");
   program.require_subcommand(1);
   program.footer(kFooter);
-  program.get_formatter()->column_width(36);
+  program.formatter(help_formatter());
   Action action;
   add_train(program, action);
   add_predict(program, action);

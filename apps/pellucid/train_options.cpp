@@ -25,7 +25,7 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("COLUMN")
       ->group("Data");
   verb.add_option("--task", o.task, "auto, classification or regression")
-      ->check(CLI::IsMember({"auto", "classification", "regression"}))
+      ->check(unnamed(CLI::IsMember({"auto", "classification", "regression"})))
       ->type_name("TASK")
       ->group("Data");
   verb.add_option("--ignore", o.ignore, "Columns to leave out, separated by commas")
@@ -38,25 +38,25 @@ void add_train(CLI::App& program, Action& action) {
       ->group("Data");
   verb.add_option("--validation", o.validation,
                   "The share of rows held out to choose the best epoch (0.2; pictures 0.1; 0: none)")
-      ->check(share)
+      ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Data");
   verb.add_option("--test", o.test, "The share of a table's rows kept for a last test that nothing is chosen by (0)")
-      ->check(share)
+      ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Data");
 
   verb.add_option("--hidden", o.hidden, "Sizes of the hidden layers: 256,128; 0 for none")
       ->delimiter(',')
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20))
+      ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20)))
       ->type_name("SIZES")
       ->group("Network");
   verb.add_option("--activation", o.activation, fmt::format("One of: {}", fmt::join(activation_names(), ", ")))
-      ->check(CLI::IsMember(activation_names()))
+      ->check(unnamed(CLI::IsMember(activation_names())))
       ->type_name("NAME")
       ->group("Network");
   verb.add_option("--dropout", o.dropout, "The share of hidden values dropped in training (0)")
-      ->check(share)
+      ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Network");
 
@@ -66,50 +66,50 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("NAME")
       ->group("Training");
   verb.add_option("--label-smoothing", o.label_smoothing, "For cross_entropy: the share of each label spread over all")
-      ->check(share)
+      ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Training");
   verb.add_option("--optimizer", o.optimizer, fmt::format("One of: {} (adamw)", fmt::join(optim::names(), ", ")))
-      ->check(CLI::IsMember(optim::names()))
+      ->check(unnamed(CLI::IsMember(optim::names())))
       ->type_name("NAME")
       ->group("Training");
   verb.add_option("--learning-rate", o.learning_rate, "The learning rate, the highest one of a schedule")
-      ->check(positive)
+      ->check(unnamed(positive))
       ->type_name("RATE")
       ->group("Training");
   verb.add_option("--schedule", o.schedule, fmt::format("One of: {}", fmt::join(schedule::names(), ", ")))
-      ->check(CLI::IsMember(schedule::names()))
+      ->check(unnamed(CLI::IsMember(schedule::names())))
       ->type_name("NAME")
       ->group("Training");
   verb.add_option("--weight-decay", o.weight_decay, "Decoupled weight decay")
-      ->check(CLI::NonNegativeNumber)
+      ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("RATE")
       ->group("Training");
   verb.add_option("--l1", o.l1, "The strength of the penalty on absolute weights (0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("STRENGTH")
       ->group("Training");
   verb.add_option("--l2", o.l2, "The strength of the penalty on squared weights (0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("STRENGTH")
       ->group("Training");
-  verb.add_option("--batch", o.batch, "Examples in a step")->check(count)->type_name("N")->group("Training");
+  verb.add_option("--batch", o.batch, "Examples in a step")->check(unnamed(count))->type_name("N")->group("Training");
   verb.add_option("--epochs", o.epochs, "The most passes over the training rows")
-      ->check(count)
+      ->check(unnamed(count))
       ->type_name("N")
       ->group("Training");
   verb.add_option("--patience", o.patience, "Epochs without a better one before training ends; 0: never")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40)))
       ->type_name("N")
       ->group("Training");
   verb.add_option("--max-seconds", o.max_seconds, "The most time for training; the result then depends on the machine")
-      ->check(positive)
+      ->check(unnamed(positive))
       ->type_name("S")
       ->group("Training");
   verb.add_option("--seed", o.seed, "Everything random comes from it (0)")->type_name("N")->group("Training");
 
   verb.add_option("--threads", o.threads, "Threads to work with; results do not depend on it")
-      ->check(CLI::Range(1, 1024))
+      ->check(unnamed(CLI::Range(1, 1024)))
       ->type_name("N")
       ->group("Running");
   verb.add_option("--out", o.out, "The model file (DATA's name with .safetensors, in this folder)")
