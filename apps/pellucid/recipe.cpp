@@ -91,6 +91,7 @@ Recipe make_recipe(const TrainOptions& options, data::Source source, data::Task 
   recipe.schedule = chosen(options.schedule, "one-cycle");
   recipe.dropout = options.dropout.value_or(0);
   recipe.label_smoothing = options.label_smoothing.value_or(0);
+  recipe.average = options.average.value_or(0);
   recipe.l1 = options.l1;
   recipe.l2 = options.l2;
   const bool adaptive = recipe.optimizer != "sgd" && recipe.optimizer != "adagrad" && recipe.optimizer != "adadelta";
@@ -149,7 +150,11 @@ FitOptions fit_options(const Recipe& recipe, data::Task task, std::int64_t rows,
       rule);
   FitOptions options;
   options.loss = make_loss(recipe);
-  options.optimizer = optim::Optimizer(rule, {.groups = {}, .l1 = recipe.l1, .l2 = recipe.l2});
+  optim::Options around;
+  around.l1 = recipe.l1;
+  around.l2 = recipe.l2;
+  if (recipe.average > 0) around.average = recipe.average;
+  options.optimizer = optim::Optimizer(rule, around);
   options.max_epochs = recipe.epochs;
   options.batch_size = recipe.batch;
   options.patience = recipe.patience;
@@ -170,6 +175,7 @@ Json to_json(const Recipe& recipe) {
                {"schedule", recipe.schedule},
                {"batch", recipe.batch},
                {"epochs", recipe.epochs},
+               {"average", recipe.average},
                {"l1", recipe.l1},
                {"l2", recipe.l2}};
   if (recipe.patience) json["patience"] = *recipe.patience;

@@ -23,7 +23,7 @@ struct TrainOptions {
 
   std::optional<std::vector<std::int64_t>> hidden;
   std::string activation, loss, optimizer, schedule;  // empty: chosen
-  std::optional<double> dropout, learning_rate, weight_decay, label_smoothing;
+  std::optional<double> dropout, learning_rate, weight_decay, label_smoothing, average;
   std::optional<std::int64_t> batch, epochs, patience;
   std::optional<double> max_seconds;
   double l1 = 0, l2 = 0;
@@ -43,7 +43,7 @@ int run_train(TrainOptions options);
 struct Recipe {
   std::vector<std::int64_t> hidden;
   std::string activation, loss, optimizer, schedule;
-  double dropout = 0, learning_rate = 0, weight_decay = 0, label_smoothing = 0, l1 = 0, l2 = 0;
+  double dropout = 0, learning_rate = 0, weight_decay = 0, label_smoothing = 0, average = 0, l1 = 0, l2 = 0;
   std::int64_t batch = 0, epochs = 0;
   std::optional<std::int64_t> patience;
 };

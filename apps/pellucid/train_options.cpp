@@ -93,6 +93,11 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("STRENGTH")
       ->group("Training");
+  verb.add_option("--average", o.average,
+                  "Validate and keep a moving average of the parameters, which forgets a step by this factor; 0: none")
+      ->check(unnamed(share))
+      ->type_name("DECAY")
+      ->group("Training");
   verb.add_option("--batch", o.batch, "Examples in a step")->check(unnamed(count))->type_name("N")->group("Training");
   verb.add_option("--epochs", o.epochs, "The most passes over the training rows")
       ->check(unnamed(count))
