@@ -182,18 +182,20 @@ std::string fault_in_gradient(const ProgramOptions& options) {
   return "";
 }
 
+/// Gradients of the sum of two results.
+Arrays program_gradient(const ProgramOptions& options, const Arrays& x) {
+  const auto total_of = [&](const Arrays& a) {
+    Array total = zeros({}, options.dtype);
+    for (const Array& y : run_program(options, a, 2)) total = total + sum(y * 0.125);
+    return total;
+  };
+  return grad(total_of, {.arguments = {}, .unused = {}, .allow_unused = true, .names = {}})(x);
+}
+
 /// The gradient of a program has the bits that it has without any pass: compiled, and on any number of threads.
 std::string fault_in_gradient_bits(const ProgramOptions& options) {
   const Arrays x = program_arguments(options);
-  const auto gradient = [&](const Arrays& at) {
-    return grad(
-        [&](const Arrays& a) {
-          Array total = zeros({}, options.dtype);
-          for (const Array& y : run_program(options, a, 2)) total = total + sum(y * 0.125);
-          return total;
-        },
-        {.arguments = {}, .unused = {}, .allow_unused = true, .names = {}})(at);
-  };
+  const auto gradient = [&](const Arrays& at) { return program_gradient(options, at); };
   Arrays expected;
   {
     const Environment off("PELLUCID_DISABLE", kAllPasses);
@@ -212,9 +214,8 @@ std::string fault_in_gradient_bits(const ProgramOptions& options) {
 }
 
 /// A batch of three against one after the other, along an axis that is not the first.
-std::string fault_in_batch(const ProgramOptions& options) {
+std::string fault_in_batch(const ProgramOptions& options, const Function& f) {
   const Arrays x = program_arguments(options);
-  const auto f = [&](const Arrays& at) { return run_program(options, at, 2); };
   Arrays batched;
   std::vector<std::optional<int>> axes;
   std::vector<Arrays> each(3, x);
@@ -299,7 +300,12 @@ TEST(RandomPrograms, HaveGradientsOfTheSameBits) {
 }
 
 TEST(RandomPrograms, GiveTheSameBitsInBatches) {
-  expect_all("batches", {.steps = 15}, first_seed() + 700000, times(150), fault_in_batch);
+  expect_all("batches", {.steps = 15}, first_seed() + 700000, times(150), [](const ProgramOptions& o) {
+    return fault_in_batch(o, [&](const Arrays& x) { return run_program(o, x, 2); });
+  });
+  expect_all("batches of gradients", {.steps = 12}, first_seed() + 750000, times(100), [](const ProgramOptions& o) {
+    return fault_in_batch(o, [&](const Arrays& x) { return program_gradient(o, x); });
+  });
 }
 
 }  // namespace
