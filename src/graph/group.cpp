@@ -10,6 +10,7 @@ namespace pellucid::graph {
 
 namespace {
 
+constexpr std::int64_t kShortestTile = 256;
 constexpr std::int64_t kPieceElements = 16384;
 constexpr std::int64_t kStreamPiece = 64 * static_cast<std::int64_t>(kernels::kReduceBlock);
 constexpr std::int64_t kSmallWork = 65536;  // elements times operations that one thread does alone
@@ -28,6 +29,20 @@ GroupStep::GroupStep(GroupCode code) : code_(std::move(code)) {
   plan_ahead();
 }
 
+// Elements of a tile so that all that a program touches stays in the first-level cache: short programs take the
+// longest.
+std::int64_t GroupStep::tile_elements() const {
+  constexpr std::int64_t kFirstLevel = 24 * 1024;
+  std::int64_t bytes_of_element = 0;
+  for (const auto& slot : code_.slots) {
+    if (slot.level != Level::kFull) continue;
+    bytes_of_element += static_cast<std::int64_t>(slot.size);
+  }
+  std::int64_t tile = kTile;
+  while (tile > kShortestTile && tile * bytes_of_element > kFirstLevel) tile /= 2;
+  return tile;
+}
+
 // Tiles of whole rows where rows are short or must be kept whole; else single rows in chunks. Pieces of tiles depend on
 // the sizes alone, and where a reduction crosses pieces they are whole subtrees of its order.
 void GroupStep::plan_tiles() {
@@ -39,13 +54,15 @@ void GroupStep::plan_tiles() {
     row_values = row_values || op.level == Level::kRow || op.kind == GroupCode::Kind::kReduceRows;
   }
   const auto work = rows * cols * static_cast<std::int64_t>(std::max<std::size_t>(code_.ops.size(), 1));
-  if (cols <= kTile || (row_values && cols <= kLongestRow)) {
+  const bool streams = row_folds && cols > kLongestRow;  // block by block
+  const std::int64_t tile = rows * cols <= kTile || streams ? kTile : tile_elements();
+  if (cols <= tile || (row_values && cols <= kLongestRow)) {
     tile_cols_ = std::max<std::int64_t>(cols, 1);
-    tile_rows_ = std::max<std::int64_t>(kTile / tile_cols_, 1);
+    tile_rows_ = std::max<std::int64_t>(tile / tile_cols_, 1);
     if (tile_rows_ > kColumnGroup) tile_rows_ = tile_rows_ / kColumnGroup * kColumnGroup;
     tile_rows_ = std::min(tile_rows_, std::max<std::int64_t>(rows, 1));
   } else {
-    tile_cols_ = kTile;
+    tile_cols_ = tile;
     tile_rows_ = 1;
     streaming_ = row_folds;
   }

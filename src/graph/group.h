@@ -11,7 +11,7 @@
 
 namespace pellucid::graph {
 
-/// Elements of a tile, the same for every type; the longest row that a group keeps whole.
+/// Elements of a tile at most; the longest row that a group keeps whole.
 inline constexpr std::int64_t kTile = 1024;
 inline constexpr std::int64_t kLongestRow = 16384;
 
@@ -59,6 +59,7 @@ class GroupStep final : public Step {
 
  private:
   struct Fold;  // the state of one reduction while a piece runs
+  std::int64_t tile_elements() const;
   void plan_tiles();
   void plan_scratch();
   void plan_ahead();
