@@ -8,6 +8,7 @@
 
 #include "data/dates.h"
 #include "pellucid/data.h"
+#include "support/damage.h"
 #include "support/files.h"
 #include "support/message.h"
 
@@ -232,6 +233,16 @@ TEST(Preprocess, RefusesJsonThatIsDamaged) {
               "preprocessing: the description in the model file is damaged (no JSON object); train it again, or take "
               "another copy");
   }
+}
+
+TEST(Preprocess, WhatDamagedJsonStillSaysIsSafe) {
+  const io::Table table =
+      io::parse_csv("n,c,d,b,y\n1,u,2024-01-01,k,p\n2,v,2024-02-03,l,q\n4,w,2024-02-03,l,p\n4,w,2024-02-03 10:00,,q\n");
+  const Rows rows = data::all_rows(table.rows);
+  damage("preprocessing", data::to_json(fit(table, "y", rows)), [&](const std::string& text) {
+    const data::Encoded encoded = data::encode(data::preprocessing_from_json(text), table, rows);
+    for (const float x : encoded.x.to_vector<float>()) ASSERT_TRUE(std::isfinite(x));
+  });
 }
 
 TEST(Preprocess, KnowsTablesFromPictures) {
