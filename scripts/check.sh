@@ -40,7 +40,7 @@ sanitize() { # preset, rooms, tests
   ctest --preset "$1" -j "$jobs"
 }
 
-check_asan() { sanitize asan "base" "base|philox|thread_pool|atomic_file"; }
+check_asan() { sanitize asan "base;array;io;data" "base|philox|thread_pool|atomic_file|csv|mutation"; }
 check_tsan() { sanitize tsan "base" "thread_pool|atomic_file"; }
 
 for check in ${*:-format layers clang build instructions asan tsan}; do
