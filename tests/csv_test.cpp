@@ -197,7 +197,7 @@ TEST(Csv, RefusesBadFilesWithTheirPlace) {
   expect_error("", " is empty; it needs a header and at least one row");
   expect_error("a,b\n", " has a header and no rows; add at least one");
   expect_error("a,b\n1,2\n3\n",
-               ", line 3: 1 fields where the header has 2 columns (none for column 'b'); add the missing "
+               ", line 3: 1 field where the header has 2 columns (none for column 'b'); add the missing "
                "ones, empty where there is no value");
   expect_error("a,b\n\"1\n\n2\",2\n1,2,3,4\n",
                ", line 5: 4 fields where the header has 2 columns ('3' is the first too "

@@ -373,9 +373,9 @@ class Reader {
           source_, line, fields, states_.size(), shown(first_extra), shown({&separator_, 1}));
     }
     fail(
-        "read_csv: '{}', line {}: {} fields where the header has {} columns (none for column '{}'); add the missing "
+        "read_csv: '{}', line {}: {} {} where the header has {} columns (none for column '{}'); add the missing "
         "ones, empty where there is no value",
-        source_, line, fields, states_.size(), shown(column(fields).name));
+        source_, line, fields, fields == 1 ? "field" : "fields", states_.size(), shown(column(fields).name));
   }
 
   const CsvOptions& options_;
