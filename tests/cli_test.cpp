@@ -150,6 +150,24 @@ TEST(Program, TakesOptionsFromAFile) {
   EXPECT_EQ(recipe["learning_rate"], 0.01);
 }
 
+TEST(Program, CalibrationLowersTheLogLossOfTheValidationRowsAndChangesNoClass) {
+  const Place place;
+  place.write("things.csv", classes_csv(300));
+  std::vector<Json> scores;
+  for (const char* choice : {"no", "yes"}) {
+    const Outcome train =
+        place.run(std::string("train things.csv --target kind --epochs 5 --label-smoothing 0.3 --json") +
+                  " --calibrate " + choice);
+    ASSERT_EQ(train.status, 0) << train.err;
+    for (const Json& line : lines_of(train.out)) {
+      if (line["event"] == "scores") scores.push_back(line);
+    }
+  }
+  ASSERT_EQ(scores.size(), 2U);
+  EXPECT_EQ(scores[0]["confusion"], scores[1]["confusion"]);
+  EXPECT_LT(scores[1]["metrics"]["log_loss"].get<double>(), scores[0]["metrics"]["log_loss"].get<double>());
+}
+
 TEST(Program, QuietMeansQuiet) {
   const Place place;
   place.write("things.csv", classes_csv(60));

@@ -2,10 +2,12 @@
 #include "model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/fail.h"
 #include "cli.h"
 #include "pellucid/io.h"
+#include "pellucid/loss.h"
 #include "pellucid/ops.h"
 #include "pellucid/train.h"
 
@@ -148,6 +150,39 @@ Array predictions(Model& model, const Array& x) {
   if (model.target.task == data::Task::kClassification) output = softmax(output);
   output.evaluate();
   return output;
+}
+
+double calibrate(Model& model, const Array& x, const Array& y) {
+  const Array scores = astype(predict(model.network, x), float64).evaluate();
+  const auto loss_at = [&](double power) {
+    return loss::cross_entropy(scores * exp2(Array::from(std::vector<double>{power})), y).item<double>();
+  };
+  // The loss is convex in the factor, so it has one valley in its logarithm too: golden section.
+  constexpr double kGolden = 0.6180339887498949;
+  double low = -3;
+  double high = 3;
+  double left = high - kGolden * (high - low);
+  double right = low + kGolden * (high - low);
+  double left_loss = loss_at(left);
+  double right_loss = loss_at(right);
+  while (high - low > 1e-3) {
+    if (left_loss <= right_loss) {
+      high = std::exchange(right, left);
+      right_loss = left_loss;
+      left = high - kGolden * (high - low);
+      left_loss = loss_at(left);
+    } else {
+      low = std::exchange(left, right);
+      left_loss = right_loss;
+      right = low + kGolden * (high - low);
+      right_loss = loss_at(right);
+    }
+  }
+  const double factor = exp2(Array::from(std::vector<double>{(low + high) / 2})).item<double>();
+  auto* last = model.network[model.network.size() - 1].as<nn::Linear>();
+  last->weight.value = (last->weight.value * factor).evaluate();
+  last->bias.value = (last->bias.value * factor).evaluate();
+  return factor;
 }
 
 }  // namespace pellucid::cli

@@ -47,4 +47,9 @@ Examples read_examples(const Model& model, const std::string& path, bool targets
 /// Probabilities (rows, classes), or standardised values (rows, 1).
 Array predictions(Model& model, const Array& x);
 
+/// Multiplies the scores of classes by the factor in [1/8, 8] for which the log loss on (x, y) is least (temperature
+/// scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks"), and gives the factor. It goes into the last
+/// layer's parameters.
+double calibrate(Model& model, const Array& x, const Array& y);
+
 }  // namespace pellucid::cli

@@ -90,17 +90,19 @@ Recipe make_recipe(const TrainOptions& options, data::Source source, data::Task 
   recipe.optimizer = chosen(options.optimizer, "adamw");
   recipe.schedule = chosen(options.schedule, "one-cycle");
   recipe.dropout = options.dropout.value_or(0);
-  recipe.label_smoothing = options.label_smoothing.value_or(0);
+  const bool smooths = !pictures && classes && recipe.loss == "cross_entropy";
+  recipe.label_smoothing = options.label_smoothing.value_or(smooths ? 0.1 : 0);
   recipe.average = options.average.value_or(0);
   recipe.l1 = options.l1;
   recipe.l2 = options.l2;
   const bool adaptive = recipe.optimizer != "sgd" && recipe.optimizer != "adagrad" && recipe.optimizer != "adadelta";
   recipe.learning_rate = options.learning_rate.value_or(!adaptive ? 0.05 : recipe.optimizer == "lion" ? 3e-4 : 2e-3);
-  recipe.weight_decay = options.weight_decay.value_or(recipe.optimizer == "adamw" ? 0.01 : 0);
+  recipe.weight_decay = options.weight_decay.value_or(recipe.optimizer != "adamw" ? 0 : pictures ? 0.01 : 0.3);
   recipe.batch = std::min(rows, options.batch.value_or(pictures || rows > 2000 ? 128 : 32));
   recipe.epochs = options.epochs.value_or(pictures ? 10 : 100);
   recipe.patience = options.patience;
   if (recipe.patience == 0) recipe.patience.reset();
+  recipe.calibrate = options.calibrate && classes && validated;
   if (recipe.patience && !validated) {
     usage("--patience {} needs rows to validate on, and --validation is 0; leave one of them out", *recipe.patience);
   }
@@ -176,6 +178,7 @@ Json to_json(const Recipe& recipe) {
                {"batch", recipe.batch},
                {"epochs", recipe.epochs},
                {"average", recipe.average},
+               {"calibrate", recipe.calibrate},
                {"l1", recipe.l1},
                {"l2", recipe.l2}};
   if (recipe.patience) json["patience"] = *recipe.patience;

@@ -27,6 +27,7 @@ struct TrainOptions {
   std::optional<std::int64_t> batch, epochs, patience;
   std::optional<double> max_seconds;
   double l1 = 0, l2 = 0;
+  bool calibrate = true;
   std::optional<double> validation;
   double test = 0;
   std::uint64_t seed = 0;
@@ -46,6 +47,7 @@ struct Recipe {
   double dropout = 0, learning_rate = 0, weight_decay = 0, label_smoothing = 0, average = 0, l1 = 0, l2 = 0;
   std::int64_t batch = 0, epochs = 0;
   std::optional<std::int64_t> patience;
+  bool calibrate = false;
 };
 
 /// The shares of rows to validate on.

@@ -159,6 +159,9 @@ int run_train(TrainOptions options) {
   }
 
   Json& record = job.model.training;
+  if (recipe.calibrate && result.kept_epoch > 0) {
+    record["calibration"] = calibrate(job.model, job.validation.x, job.validation.y);
+  }
   record["program"] = std::string("pellucid ") + version();
   job.record["training_rows"] = rows;
   job.record["validation_rows"] = rows_of(job.validation);

@@ -1,5 +1,6 @@
 // The options of `train`.
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "cli.h"
@@ -97,6 +98,12 @@ void add_train(CLI::App& program, Action& action) {
                   "Validate and keep a moving average of the parameters, which forgets a step by this factor; 0: none")
       ->check(unnamed(share))
       ->type_name("DECAY")
+      ->group("Training");
+  verb.add_option("--calibrate", o.calibrate,
+                  "yes or no: multiply the scores of classes by the number that makes the log loss of the validation "
+                  "rows least (yes)")
+      ->transform(unnamed(CLI::CheckedTransformer(std::map<std::string, bool>{{"yes", true}, {"no", false}})))
+      ->type_name("YES|NO")
       ->group("Training");
   verb.add_option("--batch", o.batch, "Examples in a step")->check(unnamed(count))->type_name("N")->group("Training");
   verb.add_option("--epochs", o.epochs, "The most passes over the training rows")
