@@ -11,9 +11,9 @@ namespace pellucid::graph {
 namespace {
 
 constexpr std::int64_t kShortestTile = 256;
-constexpr std::int64_t kPieceElements = 16384;
+constexpr std::int64_t kPieceElements = 8192;
 constexpr std::int64_t kStreamPiece = 64 * static_cast<std::int64_t>(kernels::kReduceBlock);
-constexpr std::int64_t kSmallWork = 65536;  // elements times operations that one thread does alone
+constexpr std::int64_t kSmallWork = 32768;  // elements times operations that one thread does alone
 constexpr std::int64_t kMostLevels = 48;
 constexpr auto kLanes = static_cast<std::int64_t>(kernels::kLanes);
 constexpr auto kColumnGroup = static_cast<std::int64_t>(kernels::kColumnGroup);
