@@ -97,7 +97,7 @@ Recipe make_recipe(const TrainOptions& options, data::Source source, data::Task 
   recipe.l2 = options.l2;
   const bool adaptive = recipe.optimizer != "sgd" && recipe.optimizer != "adagrad" && recipe.optimizer != "adadelta";
   recipe.learning_rate = options.learning_rate.value_or(!adaptive ? 0.05 : recipe.optimizer == "lion" ? 3e-4 : 2e-3);
-  recipe.weight_decay = options.weight_decay.value_or(recipe.optimizer != "adamw" ? 0 : pictures ? 0.01 : 0.3);
+  recipe.weight_decay = options.weight_decay.value_or(recipe.optimizer != "adamw" ? 0 : smooths ? 0.3 : 0.01);
   recipe.batch = std::min(rows, options.batch.value_or(pictures || rows > 2000 ? 128 : 32));
   recipe.epochs = options.epochs.value_or(pictures ? 10 : 100);
   recipe.patience = options.patience;
