@@ -27,7 +27,9 @@ check_instructions() {
   check_build
   python3 scripts/check_instructions.py build/release/libpellucid.so
   local bytes
-  bytes=$(strip --strip-unneeded -o /dev/stdout build/release/libpellucid.so | wc -c)
+  strip --strip-unneeded -o build/release/stripped.so build/release/libpellucid.so
+  bytes=$(stat -c %s build/release/stripped.so)
+  rm build/release/stripped.so
   echo "size: $bytes bytes stripped"
   [ "$bytes" -lt 8000000 ]
 }
