@@ -184,7 +184,7 @@ void epilogue(Graph& graph) {
   bool changed = false;
   for (std::size_t i = 0; i < graph.instructions.size(); ++i) {
     Instruction& contract = graph.instructions[i];
-    if (contract.record->kind != ops::Kind::kContract || !is_float(graph.value(contract.outputs[0]).dtype) ||
+    if (!contract.record->epilogue || !is_float(graph.value(contract.outputs[0]).dtype) ||
         graph.value(contract.outputs[0]).dtype == DType::kBFloat16) {
       continue;
     }

@@ -235,7 +235,7 @@ void Planner::emit(const Cluster& cluster) {
 }
 
 void Planner::emit_opaque(const Instruction& instruction, std::int32_t index) {
-  ops::Signature signature{instruction.attributes, {}, {}, {}, {}};
+  ops::Signature signature{instruction.attributes, {}, {}, {}, {}, instruction.bias, instruction.relu};
   std::vector<Ref> inputs, outputs;
   std::int64_t bytes = 0;
   for (ValueId in : instruction.inputs) {
@@ -258,11 +258,20 @@ void Planner::emit_opaque(const Instruction& instruction, std::int32_t index) {
     bytes += static_cast<std::int64_t>(value.bytes());
     outputs.push_back(alone || used_[static_cast<std::size_t>(out)] ? write(out) : Ref{});
   }
+  const std::size_t scratch = instruction.record->workspace == nullptr ? 0 : instruction.record->workspace(signature);
+  if (scratch != 0) {
+    Buffer workspace;
+    workspace.bytes = scratch;
+    workspace.first = workspace.last = step_index();
+    outputs.push_back(at(static_cast<std::int32_t>(buffers_.size()), 0));
+    buffers_.push_back(workspace);
+  }
   auto step =
       std::make_unique<OpaqueStep>(instruction.record->prepare(signature), std::move(outputs), std::move(inputs));
   step->bytes = bytes;
   add_step(std::move(step), {index},
-           fmt::format("{} {}", instruction.record->name, to_string(graph_.value(instruction.outputs[0]).shape)));
+           fmt::format("{} {}{}{}", instruction.record->name, to_string(graph_.value(instruction.outputs[0]).shape),
+                       instruction.bias ? " + bias" : "", instruction.relu ? ", relu" : ""));
 }
 
 void Planner::emit_contract(const Instruction& instruction, std::int32_t index) {

@@ -45,6 +45,7 @@ Record contract_definition() {
   record.summary = "matrix products";
   record.shapes = "(..., m, k), (..., k, n) -> (..., m, n)";
   record.kind = Kind::kContract;
+  record.epilogue = true;
   record.arity = 2;
   record.infer = infer_contract;
   record.vjp = [](const VjpCall& call) {

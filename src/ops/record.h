@@ -42,6 +42,8 @@ struct Signature {
   const Attributes& attributes;
   std::vector<Shape> inputs, outputs;
   std::vector<DType> input_types, output_types;
+  // Of records with `epilogue`: the last input is a row to add along the result's last axis; then relu.
+  bool bias = false, relu = false;
 };
 
 struct VjpCall {
@@ -93,6 +95,9 @@ struct Record {
   /// Fills `result.strides` and `offset` for the given result shape; false where the elements must be copied first.
   bool (*view)(const Layout& in, const Attributes& attributes, Layout& result) = nullptr;
   Kernel (*prepare)(const Signature& signature) = nullptr;
+  /// Bytes of scratch memory that the prepared kernel needs for a run, and finds behind its last output. Null: none.
+  std::size_t (*workspace)(const Signature& signature) = nullptr;
+  bool epilogue = false;  // the kernel adds a row and applies relu where the pass `epilogue` tells it to
 
   // What the tests and the reference page use.
   std::vector<DType> dtypes{};             // of the first data operand; empty: all
