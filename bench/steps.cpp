@@ -1,124 +1,152 @@
-// Whole training steps of fixed networks: one JSON line for each, in microseconds per step.
+// Whole training steps of fixed networks: one JSON line for each, in microseconds per step. See steps.h.
 //
-//     steps [WORKLOAD...]      xor, mnist_mlp_b128; all where none is named
+//     steps [WORKLOAD...]      all where none is named
+//     steps --list
+//
+// PELLUCID_EXPLAIN=1 prints each workload's plan to stderr after it; with PELLUCID_PROFILE=1, with times.
+// PELLUCID_BENCH_SECONDS=S times each workload for S seconds.
+#include "steps.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
-#include <string>
-#include <vector>
+#include <memory>
 
-#include "pellucid/loss.h"
 #include "pellucid/ops.h"
-#include "pellucid/optim.h"
 #include "pellucid/random.h"
 #include "pellucid/threads.h"
-#include "pellucid/transform.h"
 
+namespace bench {
 namespace {
 
-namespace pl = pellucid;
 using Clock = std::chrono::steady_clock;
 
-/// Mean time of a call in chunks of at least 2 ms for 3 seconds: median and fastest, in microseconds.
-void report(const std::string& name, const std::function<void(std::int64_t)>& run) {
-  run(5);
+std::vector<Description>& table() {
+  static std::vector<Description> all;
+  return all;
+}
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Mean time of a step in chunks of at least 2 ms for `seconds`: median and fastest, in microseconds.
+void report(const Description& workload, const std::function<void(std::int64_t)>& run) {
+  const char* given = std::getenv("PELLUCID_BENCH_SECONDS");
+  const double seconds = given != nullptr ? std::atof(given) : workload.seconds;
+  run(workload.warm_up);
   std::int64_t chunk = 1;
   std::vector<double> times;
   const auto begin = Clock::now();
   while (true) {
     const auto start = Clock::now();
     run(chunk);
-    const double us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    const double us = 1e6 * seconds_since(start);
     if (us < 2000 && times.empty()) {
       chunk *= 4;
       continue;
     }
     times.push_back(us / static_cast<double>(chunk));
-    if (Clock::now() - begin > std::chrono::seconds(3) && times.size() >= 3) break;
+    if (seconds_since(begin) > seconds && times.size() >= 3) break;
   }
   std::sort(times.begin(), times.end());
-  std::printf("{\"peer\": \"pellucid\", \"workload\": \"%s\", \"us\": %.3f, \"us_min\": %.3f}\n", name.c_str(),
+  std::printf("{\"peer\": \"pellucid\", \"workload\": \"%s\", \"us\": %.3f, \"us_min\": %.3f}\n", workload.name.c_str(),
               times[times.size() / 2], times[0]);
   std::fflush(stdout);
 }
+
+void time(const Description& workload) {
+  Training training = workload.make();
+  report(workload, [&](std::int64_t n) {
+    if (!training.by_call) {
+      training.step.steps(training.state, training.inputs, n);
+      return;
+    }
+    for (std::int64_t i = 0; i < n; ++i) training.step.step(training.state, training.inputs);
+  });
+  if (std::getenv("PELLUCID_EXPLAIN") != nullptr) std::fputs(training.step.explain_plan().c_str(), stderr);
+}
+
+}  // namespace
+
+Workload::Workload(Description description) { table().push_back(std::move(description)); }
 
 pl::Arrays evaluated(pl::Arrays list) {
   pl::evaluate(list);
   return list;
 }
 
-/// The state of a training: parameters, then what the optimiser keeps.
 pl::Arrays state_of(const pl::Arrays& parameters, const pl::optim::Optimizer& optimizer) {
   pl::Arrays state = parameters;
   for (pl::Array& s : optimizer.init(parameters)) state.push_back(std::move(s));
-  pl::evaluate(state);
-  return state;
+  return evaluated(std::move(state));
 }
 
-/// Weights and biases of linear layers between these sizes.
-pl::Arrays layers(const std::vector<std::int64_t>& sizes, double scale) {
-  pl::Arrays w;
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
-    w.push_back(pl::random::normal(pl::random::key(i), {sizes[i], sizes[i + 1]}, 0, scale));
-    w.push_back(pl::zeros({sizes[i + 1]}));
-  }
-  return w;
+Training training(const std::function<pl::Arrays(const pl::Arrays&)>& loss, const pl::Arrays& parameters,
+                  const pl::optim::Optimizer& optimizer, pl::Arrays inputs) {
+  return {pl::compile(pl::optim::training_step(loss, optimizer, parameters.size())), state_of(parameters, optimizer),
+          evaluated(std::move(inputs))};
 }
 
-pl::Array forward(const pl::Arrays& w, std::size_t parameters, pl::Array h) {
-  for (std::size_t i = 0; i < parameters; i += 2) {
-    h = pl::linear(h, w[i], w[i + 1]);
-    if (i + 2 < parameters) h = pl::relu(h);
-  }
-  return h;
-}
-
-void run(const std::string& name, pl::Compiled step, pl::Arrays state, const pl::Arrays& inputs, bool by_call) {
-  report(name, [&](std::int64_t n) {
-    if (!by_call) {
-      step.steps(state, inputs, n);
-      return;
-    }
-    for (std::int64_t i = 0; i < n; ++i) step.step(state, inputs);
+Training training_of(std::shared_ptr<void> owner, pl::nn::Ref module, std::function<pl::Array(const pl::Arrays&)> loss,
+                     const pl::optim::Optimizer& optimizer, pl::Arrays inputs) {
+  const pl::Arrays parameters = pl::nn::parameters(module), buffers = pl::nn::buffers(module);
+  const std::size_t weights = parameters.size(), moments = optimizer.state_size(weights);
+  pl::GradOptions options;
+  for (std::size_t i = 0; i < weights; ++i) options.arguments.push_back(static_cast<int>(i));
+  const pl::Function body = pl::nn::functional(module, [owner, loss = std::move(loss)](const pl::Arrays& in) {
+    const pl::nn::Context context(pl::random::key(0));
+    return pl::Arrays{loss(in)};
   });
-  if (std::getenv("PELLUCID_EXPLAIN") != nullptr) std::fputs(step.explain_plan().c_str(), stderr);
+  const pl::Function step = [=](const pl::Arrays& all) {
+    const auto at = [&](std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
+    const pl::Arrays w(at(0), at(weights)), s(at(weights), at(weights + moments));
+    pl::Arrays arguments = w;
+    arguments.insert(arguments.end(), at(weights + moments), all.end());
+    const auto [value, gradients, new_buffers] = pl::transform::value_and_grad(body, arguments, options);
+    auto [result, new_state] = optimizer.update(w, gradients, s);
+    result.insert(result.end(), new_state.begin(), new_state.end());
+    result.insert(result.end(), new_buffers.begin(), new_buffers.end());
+    result.push_back(value);
+    return result;
+  };
+  pl::Arrays state = state_of(parameters, optimizer);
+  state.insert(state.end(), buffers.begin(), buffers.end());
+  // The module lets go of its arrays, so that there is one copy of them, changed in place.
+  const auto placeholders = [](const pl::Arrays& of) {
+    pl::Arrays list;
+    for (const pl::Array& x : of) list.push_back(pl::zeros(x.shape(), x.dtype()));
+    return list;
+  };
+  pl::nn::set_parameters(module, placeholders(parameters));
+  pl::nn::set_buffers(module, placeholders(buffers));
+  return {pl::compile(step), evaluated(std::move(state)), evaluated(std::move(inputs))};
 }
 
-void run_xor(bool by_call) {
-  const pl::Array x = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
-  const pl::Array y = {{0}, {1}, {1}, {0}};
-  const pl::Arrays w = layers({2, 4, 1}, 1);
-  const pl::optim::Optimizer sgd = pl::optim::SGD{.learning_rate = 0.1};
-  const auto loss = [=](const pl::Arrays& p) { return pl::Arrays{pl::mean(pl::square(forward(p, 4, x) - y))}; };
-  run(by_call ? "xor_call" : "xor", pl::compile(pl::optim::training_step(loss, sgd, w.size())), state_of(w, sgd), {},
-      by_call);
-}
-
-void run_mlp() {
-  const pl::Arrays w = layers({784, 256, 128, 10}, 0.05);
-  const pl::Arrays inputs = evaluated(
-      {pl::random::normal(pl::random::key(7), {128, 784}), pl::random::integers(pl::random::key(8), {128}, 0, 10)});
-  const pl::optim::Optimizer adam = pl::optim::Adam{.learning_rate = 1e-3};
-  const auto loss = [=](const pl::Arrays& p) { return pl::Arrays{pl::loss::cross_entropy(forward(p, 6, p[6]), p[7])}; };
-  run("mnist_mlp_b128", pl::compile(pl::optim::training_step(loss, adam, w.size())), state_of(w, adam), inputs, false);
-}
-
-}  // namespace
+}  // namespace bench
 
 int main(int argc, char** argv) {
-  pl::set_threads(2);
-  const std::vector<std::string> all = {"xor", "xor_call", "mnist_mlp_b128"};
+  using bench::Description;
+  bench::pl::set_threads(2);
+  std::vector<Description>& all = bench::table();
+  std::sort(all.begin(), all.end(), [](const Description& a, const Description& b) {
+    return a.order != b.order ? a.order < b.order : a.name < b.name;
+  });
   std::vector<std::string> names(argv + 1, argv + argc);
-  if (names.empty()) names = all;
+  if (names.size() == 1 && names[0] == "--list") {
+    for (const Description& workload : all) std::puts(workload.name.c_str());
+    return 0;
+  }
+  if (names.empty()) {
+    for (const Description& workload : all) names.push_back(workload.name);
+  }
   for (const std::string& name : names) {
-    if (name == "xor" || name == "xor_call") {
-      run_xor(name == "xor_call");
-    } else if (name == "mnist_mlp_b128") {
-      run_mlp();
-    } else {
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Description& workload) { return workload.name == name; });
+    if (found == all.end()) {
       std::printf("{\"peer\": \"pellucid\", \"workload\": \"%s\", \"us\": null, \"us_min\": null}\n", name.c_str());
+      std::fflush(stdout);
+    } else {
+      bench::time(*found);
     }
   }
   return 0;
