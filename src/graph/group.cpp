@@ -29,17 +29,36 @@ GroupStep::GroupStep(GroupCode code) : code_(std::move(code)) {
   plan_ahead();
 }
 
-// Elements of a tile so that all that a program touches stays in the first-level cache: short programs take the
-// longest.
+// Elements of a tile: what a program reads, writes and keeps at one time stays near the first-level cache. Shorter
+// tiles cost more calls, and streams that stop too often for the processor to fetch them ahead.
 std::int64_t GroupStep::tile_elements() const {
-  constexpr std::int64_t kFirstLevel = 24 * 1024;
-  std::int64_t bytes_of_element = 0;
+  constexpr std::int64_t kNear = 64 * 1024;
+  std::vector<std::size_t> last(code_.slots.size(), 0);
+  for (std::size_t i = 0; i < code_.ops.size(); ++i) {
+    for (int slot : {code_.ops[i].y, code_.ops[i].a, code_.ops[i].b, code_.ops[i].c}) {
+      if (slot >= 0) last[static_cast<std::size_t>(slot)] = i;
+    }
+  }
+  const auto is_scratch = [&](const GroupCode::Slot& slot) { return !slot.in_memory && slot.filled == nullptr; };
+  std::int64_t held = 0, alive = 0, most = 0;  // bytes for each element
   for (const auto& slot : code_.slots) {
-    if (slot.level != Level::kFull) continue;
-    bytes_of_element += static_cast<std::int64_t>(slot.size);
+    if (slot.level == Level::kFull && !is_scratch(slot)) held += static_cast<std::int64_t>(slot.size);
+  }
+  std::vector<char> seen(code_.slots.size(), 0);
+  for (std::size_t i = 0; i < code_.ops.size(); ++i) {
+    const int y = code_.ops[i].y;
+    if (y < 0 || seen[static_cast<std::size_t>(y)] != 0) continue;
+    const auto& slot = code_.slots[static_cast<std::size_t>(y)];
+    if (slot.level != Level::kFull || !is_scratch(slot)) continue;
+    seen[static_cast<std::size_t>(y)] = 1;
+    alive += static_cast<std::int64_t>(slot.size);
+    most = std::max(most, alive);
+    for (std::size_t s = 0; s < code_.slots.size(); ++s) {
+      if (seen[s] != 0 && last[s] == i) alive -= static_cast<std::int64_t>(code_.slots[s].size);
+    }
   }
   std::int64_t tile = kTile;
-  while (tile > kShortestTile && tile * bytes_of_element > kFirstLevel) tile /= 2;
+  while (tile > kShortestTile && tile * (held + most) > kNear) tile /= 2;
   return tile;
 }
 
@@ -167,7 +186,10 @@ void GroupStep::plan_scratch() {
 }
 
 void GroupStep::plan_ahead() {
-  constexpr std::int64_t kCached = 256 * 1024;  // bytes that are likely in the second-level cache
+  // Up to so many bytes come from the caches, and the processor fetches them ahead better than instructions do; the
+  // larger ones come from memory. (Adam's update, on two cores: 115 against 140 us over 5.6 MB, 4.4 against 3.3 ms over
+  // 117 MB.)
+  constexpr std::int64_t kCached = 8 * 1024 * 1024;
   std::int64_t total = 0, most = 0;
   for (std::size_t s : moving_) {
     const auto& slot = code_.slots[s];
