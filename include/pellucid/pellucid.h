@@ -1,19 +1,21 @@
 // The whole public interface.
 #pragma once
 
-#include "pellucid/array.h"      // IWYU pragma: export
-#include "pellucid/data.h"       // IWYU pragma: export
-#include "pellucid/dtype.h"      // IWYU pragma: export
-#include "pellucid/error.h"      // IWYU pragma: export
-#include "pellucid/init.h"       // IWYU pragma: export
-#include "pellucid/io.h"         // IWYU pragma: export
-#include "pellucid/loss.h"       // IWYU pragma: export
-#include "pellucid/metrics.h"    // IWYU pragma: export
-#include "pellucid/nn.h"         // IWYU pragma: export
-#include "pellucid/ops.h"        // IWYU pragma: export
-#include "pellucid/optim.h"      // IWYU pragma: export
-#include "pellucid/random.h"     // IWYU pragma: export
-#include "pellucid/threads.h"    // IWYU pragma: export
-#include "pellucid/train.h"      // IWYU pragma: export
-#include "pellucid/transform.h"  // IWYU pragma: export
-#include "pellucid/version.h"    // IWYU pragma: export
+#include "pellucid/array.h"           // IWYU pragma: export
+#include "pellucid/data.h"            // IWYU pragma: export
+#include "pellucid/dtype.h"           // IWYU pragma: export
+#include "pellucid/error.h"           // IWYU pragma: export
+#include "pellucid/init.h"            // IWYU pragma: export
+#include "pellucid/io.h"              // IWYU pragma: export
+#include "pellucid/loss.h"            // IWYU pragma: export
+#include "pellucid/metrics.h"         // IWYU pragma: export
+#include "pellucid/nn.h"              // IWYU pragma: export
+#include "pellucid/nn_convolution.h"  // IWYU pragma: export
+#include "pellucid/ops.h"             // IWYU pragma: export
+#include "pellucid/ops_window.h"      // IWYU pragma: export
+#include "pellucid/optim.h"           // IWYU pragma: export
+#include "pellucid/random.h"          // IWYU pragma: export
+#include "pellucid/threads.h"         // IWYU pragma: export
+#include "pellucid/train.h"           // IWYU pragma: export
+#include "pellucid/transform.h"       // IWYU pragma: export
+#include "pellucid/version.h"         // IWYU pragma: export

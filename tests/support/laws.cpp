@@ -80,6 +80,7 @@ const std::vector<Case>& cases() {
     add_rule_cases(all);
     add_composed_cases(all);
     add_composed_movement_cases(all);
+    add_convolve_cases(all);
     return all;
   }();
   return list;
