@@ -48,10 +48,9 @@ class Array {
   /// No array at all: defined() is false. Stands for "absent" in arguments that may be left out.
   Array() = default;
   /// A scalar. It is *weak*: meeting an array of the same kind (bool, integer, float), it takes on that array's type;
-  /// alone it is bool, int64 or float32.
+  /// alone it is bool, int64 (exact; throws Error for an unsigned number beyond int64) or float32.
   template <class T>
-  requires std::is_arithmetic_v<T> Array(T value)
-      : Array(scalar(static_cast<double>(value), kind_of<T>())) {}  // NOLINT(google-explicit-constructor)
+  requires std::is_arithmetic_v<T> Array(T value) : Array(scalar_of(value)) {}  // NOLINT(google-explicit-constructor)
   /// A float32 array from nested lists; throws Error where the lists of one level differ in length.
   Array(std::initializer_list<Literal> list);  // NOLINT(google-explicit-constructor)
   /// A copy of `values` in row-major order. T: float, double, int32_t, int64_t, uint8_t, bool, BFloat16. Throws Error
@@ -130,11 +129,19 @@ class Array {
 
  private:
   template <class T>
-  static constexpr DType kind_of() {
-    if constexpr (std::is_same_v<T, bool>) return DType::kBool;
-    return std::is_integral_v<T> ? DType::kInt64 : DType::kFloat32;
+  static Array scalar_of(T value) {
+    if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>) {
+      return scalar(static_cast<double>(value), std::is_same_v<T, bool> ? DType::kBool : DType::kFloat32);
+    } else {
+      if constexpr (std::is_unsigned_v<T> && sizeof(T) == sizeof(std::int64_t)) {
+        if (value > static_cast<T>(INT64_MAX)) refuse_integer(value);
+      }
+      return integer_scalar(static_cast<std::int64_t>(value));
+    }
   }
   static Array scalar(double value, DType dtype);
+  static Array integer_scalar(std::int64_t value);
+  [[noreturn]] static void refuse_integer(std::uint64_t value);
   const void* data_as(DType dtype) const;
 
   Node* node_ = nullptr;

@@ -38,6 +38,16 @@ Array Array::scalar(double value, DType dtype) {
   return result;
 }
 
+Array Array::integer_scalar(std::int64_t value) {
+  auto storage = Storage::allocate(sizeof value);
+  std::memcpy(storage->data(), &value, sizeof value);
+  return make_constant(std::move(storage), {}, DType::kInt64, true);
+}
+
+void Array::refuse_integer(std::uint64_t value) {
+  throw Error(fmt::format("array: {} is beyond int64, the widest integer type; give it as a floating number", value));
+}
+
 Array Array::from_memory(const void* values, std::size_t count, const Shape& shape, DType dtype) {
   const std::int64_t elements = element_count(shape, "array");
   if (static_cast<std::size_t>(elements) != count) {

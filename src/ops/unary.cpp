@@ -220,8 +220,9 @@ Array astype(const Array& x, DType dtype) {
   if (!x.defined()) fail("astype", "the operand is an undefined Array (default-constructed or moved from)");
   if (x.dtype() == dtype && !x.weak()) return x;
   if (x.weak() && x.rank() == 0 && x.evaluated()) {  // a literal takes on the type without a step of its own
-    auto storage = Storage::allocate(size_of(dtype));
     const Output& out = x.node()->outputs[x.output()];
+    if (dtype == out.dtype) return make_constant(out.storage, {}, dtype);
+    auto storage = Storage::allocate(size_of(dtype));
     const double value =
         is_float(out.dtype) ? x.node()->attributes.real : array::element(out.storage->data(), out.dtype, out.offset);
     array::set_element(storage->data(), dtype, 0, value);
