@@ -1,0 +1,97 @@
+// Copies of a block's source with zeros around it, and of the kernel into panels. Included once for each instruction
+// set (Highway's toggle).
+#if defined(PELLUCID_KERNELS_CPU_CONVOLVE_STRIP_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PELLUCID_KERNELS_CPU_CONVOLVE_STRIP_INL_H_
+#undef PELLUCID_KERNELS_CPU_CONVOLVE_STRIP_INL_H_
+#else
+#define PELLUCID_KERNELS_CPU_CONVOLVE_STRIP_INL_H_
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "hwy/highway.h"
+#include "kernels/cpu/contract_pack-inl.h"
+#include "kernels/cpu/convolve.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace convolve {
+namespace hn = hwy::HWY_NAMESPACE;
+using contract::kLanesOf;
+using contract::Size;
+
+/// to[0 .. n) = from, as the type of sums. `to` has room for a vector more.
+template <class T, class S>
+HWY_INLINE void copy_run(T* HWY_RESTRICT to, const S* HWY_RESTRICT from, Size n) {
+  const hn::ScalableTag<T> d;
+  constexpr Size lanes = kLanesOf<T>;
+  Size i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    hn::StoreU(contract::load(d, from + i), d, to + i);
+    hn::StoreU(contract::load(d, from + i + lanes), d, to + i + lanes);
+  }
+  for (; i + lanes <= n; i += lanes) hn::StoreU(contract::load(d, from + i), d, to + i);
+  for (; i < n; ++i) to[i] = contract::widen(from[i]);
+}
+template <class T>
+HWY_INLINE void zero_run(T* to, Size n) {
+  const hn::ScalableTag<T> d;
+  constexpr Size lanes = kLanesOf<T>;
+  Size i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Zero(d), d, to + i);
+  for (; i < n; ++i) to[i] = T{};
+}
+
+/// Positions along one axis of a strip: `first` of the source, `thin` apart, those in [inside_from, inside_to) exist.
+struct StripAxis {
+  Size first = 0, thin = 1, count = 0, inside_from = 0, inside_to = 0;
+  static StripAxis of(Size first, Size thin, Size count, Size source) {
+    StripAxis a{first, thin, count, 0, 0};
+    a.inside_from = first >= 0 ? 0 : (-first + thin - 1) / thin;
+    a.inside_from = a.inside_from < count ? a.inside_from : count;
+    a.inside_to = first >= source ? 0 : (source - 1 - first) / thin + 1;
+    a.inside_to = a.inside_to < count ? a.inside_to : count;
+    if (a.inside_to < a.inside_from) a.inside_to = a.inside_from;
+    return a;
+  }
+};
+
+/// One image's part of a strip: `channels` channels of each position, from x, whose pixels are `pixel` elements apart.
+template <class T, class S>
+void copy_strip(T* strip, const S* x, const StripAxis (&axes)[3], const Position& source, Size pixel, Size channels,
+                const Position& pitch) {
+  for (Size i = 0; i < axes[0].count; ++i) {
+    const bool plane = i >= axes[0].inside_from && i < axes[0].inside_to;
+    for (Size j = 0; j < axes[1].count; ++j) {
+      T* to = strip + i * pitch[0] + j * pitch[1];
+      const StripAxis& a = axes[2];
+      if (!plane || j < axes[1].inside_from || j >= axes[1].inside_to) {
+        zero_run(to, a.count * channels);
+        continue;
+      }
+      const S* line =
+          x + ((axes[0].first + i * axes[0].thin) * source[1] + axes[1].first + j * axes[1].thin) * source[2] * pixel;
+      zero_run(to, a.inside_from * channels);
+      const S* from = line + (a.first + a.inside_from * a.thin) * pixel;
+      T* at = to + a.inside_from * channels;
+      if (a.thin == 1 && pixel == channels) {
+        copy_run(at, from, (a.inside_to - a.inside_from) * channels);
+      } else {
+        for (Size l = a.inside_from; l < a.inside_to; ++l, at += channels, from += a.thin * pixel)
+          copy_run(at, from, channels);
+      }
+      zero_run(to + a.inside_to * channels, (a.count - a.inside_to) * channels);
+    }
+  }
+}
+
+}  // namespace convolve
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // PELLUCID_KERNELS_CPU_CONVOLVE_STRIP_INL_H_
