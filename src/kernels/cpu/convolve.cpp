@@ -3,7 +3,8 @@
 
 namespace pellucid::kernels {
 
-Convolve::Convolve(const ConvolveShape& shape, ConvolveKind kind) : way_(kind == ConvolveKind::kWeight ? plain_convolution(shape, kind) : grid_convolution(shape, kind)) {}
+Convolve::Convolve(const ConvolveShape& shape, ConvolveKind kind)
+    : way_(kind == ConvolveKind::kWeight ? weight_convolution(shape) : grid_convolution(shape, kind)) {}
 
 std::size_t Convolve::workspace() const { return (way_->workspace + 63) / 64 * 64; }
 

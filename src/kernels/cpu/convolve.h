@@ -128,5 +128,7 @@ inline constexpr std::int64_t kTapChunk = 1024;
 std::shared_ptr<const Convolve::Way> plain_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// Tiles over grids: forward, and x from g.
 std::shared_ptr<const Convolve::Way> grid_convolution(const ConvolveShape& shape, ConvolveKind kind);
+/// Tiles of channels x channels over positions: w from x, g.
+std::shared_ptr<const Convolve::Way> weight_convolution(const ConvolveShape& shape);
 
 }  // namespace pellucid::kernels

@@ -89,6 +89,39 @@ void copy_strip(T* strip, const S* x, const StripAxis (&axes)[3], const Position
   }
 }
 
+/// The same with the channels in blocks of kBlock, each block's positions together, `block` elements apart. Channels
+/// that the last block lacks are zeros.
+template <Size kBlock, class T, class S>
+void copy_blocks(T* strip, Size block, const S* x, const StripAxis (&axes)[3], const Position& source, Size pixel,
+                 Size channels, const Position& pitch) {
+  const Size blocks = (channels + kBlock - 1) / kBlock;
+  for (Size i = 0; i < axes[0].count; ++i) {
+    const bool plane = i >= axes[0].inside_from && i < axes[0].inside_to;
+    for (Size j = 0; j < axes[1].count; ++j) {
+      T* line = strip + i * pitch[0] + j * pitch[1];
+      const StripAxis& a = axes[2];
+      const bool inside = plane && j >= axes[1].inside_from && j < axes[1].inside_to;
+      const Size first = inside ? a.inside_from : a.count, end = inside ? a.inside_to : a.count;
+      for (Size q = 0; q < blocks; ++q) {
+        zero_run(line + q * block, first * kBlock);
+        zero_run(line + q * block + end * kBlock, (a.count - end) * kBlock);
+      }
+      const S* from =
+          x + ((axes[0].first + i * axes[0].thin) * source[1] + axes[1].first + j * axes[1].thin) * source[2] * pixel +
+          (a.first + first * a.thin) * pixel;
+      for (Size l = first; l < end; ++l, from += a.thin * pixel) {
+        T* to = line + l * kBlock;
+        Size c = 0;
+        for (; c + kBlock <= channels; c += kBlock, to += block) copy_run(to, from + c, kBlock);
+        if (c < channels) {
+          copy_run(to, from + c, channels - c);
+          zero_run(to + channels - c, kBlock - (channels - c));
+        }
+      }
+    }
+  }
+}
+
 }  // namespace convolve
 }  // namespace HWY_NAMESPACE
 }  // namespace pellucid::kernels
