@@ -119,17 +119,24 @@ class WeightWay final : public Convolve::Way {
   static constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
   static constexpr Size kMostParts = 4 << 20;     // bytes of all parts together, where there is more than one
 
+  /// Positions that are summed in registers: as many as let a panel and a line of each position stay in L1.
+  static constexpr Size kMostSteps = 128;
+
   struct Memory {
     T* view = nullptr;
     T* panels = nullptr;
     Size* positions = nullptr;
+  };
+  /// Positions [first, first + steps) of the `all` of a block.
+  struct Steps {
+    Size first = 0, steps = 0, all = 0;
   };
 
   Size rows_of(Size tap_run) const { return blocked_ ? kBlock : tap_run; }
   void copy_view(const S* x, Size chunk_block, Size channel, Size channels, const Memory& m, Size& positions) const;
   void pack_panels(const S* g, Size block, Size column, Size columns, T* to) const;
   void run_piece(Size piece, const S* x, const S* g, T* sums, const Memory& m) const;
-  void run_rows(Size row_in_view, Size rows, T* out, bool add, Size steps, Size columns, const Memory& m) const;
+  void run_rows(Size row_in_view, Size rows, T* out, bool add, const Steps& steps, Size columns, const Memory& m) const;
 
   ConvolveShape shape_;
   ConvolveSizes of_;
@@ -265,18 +272,18 @@ void WeightWay<T, S>::pack_panels(const S* g, Size block, Size column, Size colu
 
 /// The sums of `rows` rows from one place of the view on.
 template <class T, class S>
-void WeightWay<T, S>::run_rows(Size row_in_view, Size rows, T* out, bool add, Size steps, Size columns,
+void WeightWay<T, S>::run_rows(Size row_in_view, Size rows, T* out, bool add, const Steps& steps, Size columns,
                                const Memory& m) const {
   const Size vectors = divide_up(columns, lanes), pairs = vectors / 2;
   const Size tail = columns - (vectors - 1) * lanes;
   WeightTile<T> t;
-  t.positions = m.positions;
-  t.steps = steps;
+  t.positions = m.positions + steps.first;
+  t.steps = steps.steps;
   t.out_row = shape_.outputs;
   t.add = add;
   const auto sweep = [&](Size first, Size nv, Size panels, Size last, Size most) HWY_ATTR {
-    t.v = m.panels + first * lanes * (steps + 1);
-    t.v_panel = nv * lanes * (steps + 1);
+    t.v = m.panels + first * lanes * (steps.all + 1) + steps.first * nv * lanes;
+    t.v_panel = nv * lanes * (steps.all + 1);
     t.panels = panels;
     t.last = last;
     const RowCut cut = RowCut::of(rows, most);
@@ -318,23 +325,27 @@ void WeightWay<T, S>::run_piece(Size piece, const S* x, const S* g, T* sums, con
     return tap.offset / std::max<Size>(1, of_.group_channels) * (blocked_ ? kBlock : of_.group_channels);
   };
   for (Size block = first; block < end; ++block) {
-    Size steps = 0;
-    copy_view(x, block, channel, channels, m, steps);
+    Size all = 0;
+    copy_view(x, block, channel, channels, m, all);
     pack_panels(g, block, column, columns, m.panels);
     const Size taps = static_cast<Size>(blocks_.taps.size());
-    if (!blocked_) {
-      for (Size t = 0; t < taps; t += taps_joined_) {
-        const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
-        run_rows(view_offset(tap), taps_joined_ * channels, out + tap.kernel * tap_pitch, block > first, steps, columns,
-                 m);
+    const Size each = divide_up(all, divide_up(all, kMostSteps));
+    for (Size from = 0; from < all; from += each) {
+      const Steps steps{from, std::min(each, all - from), all};
+      const bool add = block > first || from > 0;
+      if (!blocked_) {
+        for (Size t = 0; t < taps; t += taps_joined_) {
+          const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
+          run_rows(view_offset(tap), taps_joined_ * channels, out + tap.kernel * tap_pitch, add, steps, columns, m);
+        }
+        continue;
       }
-      continue;
-    }
-    for (Size c = 0; c < channels; c += kBlock) {
-      for (Size t = 0; t < taps; ++t) {
-        const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
-        run_rows(c / kBlock * view_block_ + view_offset(tap), std::min(kBlock, channels - c),
-                 out + tap.kernel * tap_pitch + (channel + c) * shape_.outputs, block > first, steps, columns, m);
+      for (Size c = 0; c < channels; c += kBlock) {
+        for (Size t = 0; t < taps; ++t) {
+          const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
+          run_rows(c / kBlock * view_block_ + view_offset(tap), std::min(kBlock, channels - c),
+                   out + tap.kernel * tap_pitch + (channel + c) * shape_.outputs, add, steps, columns, m);
+        }
       }
     }
   }
