@@ -3,8 +3,17 @@
 
 namespace pellucid::kernels {
 
-Convolve::Convolve(const ConvolveShape& shape, ConvolveKind kind)
-    : way_(kind == ConvolveKind::kWeight ? weight_convolution(shape) : grid_convolution(shape, kind)) {}
+namespace {
+
+std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, ConvolveKind kind) {
+  if (kind == ConvolveKind::kWeight) return weight_convolution(shape);
+  if (suits_winograd(shape)) return winograd_convolution(shape, kind);
+  return grid_convolution(shape, kind);
+}
+
+}  // namespace
+
+Convolve::Convolve(const ConvolveShape& shape, ConvolveKind kind) : way_(way_of(shape, kind)) {}
 
 std::size_t Convolve::workspace() const { return (way_->workspace + 63) / 64 * 64; }
 

@@ -128,6 +128,9 @@ inline constexpr std::int64_t kTapChunk = 1024;
 std::shared_ptr<const Convolve::Way> plain_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// Tiles over grids: forward, and x from g.
 std::shared_ptr<const Convolve::Way> grid_convolution(const ConvolveShape& shape, ConvolveKind kind);
+/// Winograd's F(2 x 2, 3 x 3): forward, and x from g.
+bool suits_winograd(const ConvolveShape& shape);
+std::shared_ptr<const Convolve::Way> winograd_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// Tiles of channels x channels over positions: w from x, g.
 std::shared_ptr<const Convolve::Way> weight_convolution(const ConvolveShape& shape);
 
