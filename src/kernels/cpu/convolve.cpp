@@ -6,8 +6,9 @@ namespace pellucid::kernels {
 namespace {
 
 std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, ConvolveKind kind) {
-  if (kind == ConvolveKind::kWeight) return weight_convolution(shape);
-  if (suits_winograd(shape)) return winograd_convolution(shape, kind);
+  const bool winograd = suits_winograd(shape);
+  if (kind == ConvolveKind::kWeight) return winograd ? winograd_weight_convolution(shape) : weight_convolution(shape);
+  if (winograd) return winograd_convolution(shape, kind);
   return grid_convolution(shape, kind);
 }
 

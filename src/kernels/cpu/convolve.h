@@ -131,6 +131,8 @@ std::shared_ptr<const Convolve::Way> grid_convolution(const ConvolveShape& shape
 /// Winograd's F(2 x 2, 3 x 3): forward, and x from g.
 bool suits_winograd(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> winograd_convolution(const ConvolveShape& shape, ConvolveKind kind);
+/// The same for w from x, g.
+std::shared_ptr<const Convolve::Way> winograd_weight_convolution(const ConvolveShape& shape);
 /// Tiles of channels x channels over positions: w from x, g.
 std::shared_ptr<const Convolve::Way> weight_convolution(const ConvolveShape& shape);
 

@@ -60,10 +60,14 @@ HWY_INLINE void kernel_sum_line(Vector a, Vector b, Vector c, Vector d, Vector& 
   third = hn::Add(middle, d);
 }
 
-/// The 4 x 4 elements of a tile: B^T x B, `channels` channels from 16 pixels to 16 planes that are `plane` apart.
-HWY_INLINE void transform_input(const float* const (&pixels)[16], Size channels, float* to, Size plane) {
+/// The 4 x 4 elements of a tile: B^T x B, `channels` channels from 16 pixels to 16 planes that are `plane` apart. Runs
+/// of kRun channels lie `block` apart in a plane.
+template <Size kRun>
+HWY_INLINE void transform_input(const float* const (&pixels)[16], Size channels, float* planes, Size plane,
+                                Size block) {
   const Floats d;
   for (Size c = 0; c < channels; c += kFloats) {
+    float* to = planes + c / kRun * block + c % kRun;
     Vector x[4][4];
     HWY_UNROLL(16)
     for (int i = 0; i < 16; ++i) x[i / 4][i % 4] = hn::LoadU(d, pixels[i] + c);
@@ -73,15 +77,18 @@ HWY_INLINE void transform_input(const float* const (&pixels)[16], Size channels,
     for (int i = 0; i < 4; ++i) {
       input_line(x[i][0], x[i][1], x[i][2], x[i][3]);
       HWY_UNROLL(4)
-      for (int j = 0; j < 4; ++j) hn::StoreU(x[i][j], d, to + (4 * i + j) * plane + c);
+      for (int j = 0; j < 4; ++j) hn::StoreU(x[i][j], d, to + (4 * i + j) * plane);
     }
   }
 }
 
 /// A g A^T: `channels` channels of 2 x 2 pixels to 16 planes.
-HWY_INLINE void transform_cotangent(const float* const (&pixels)[4], Size channels, float* to, Size plane) {
+template <Size kRun>
+HWY_INLINE void transform_cotangent(const float* const (&pixels)[4], Size channels, float* planes, Size plane,
+                                    Size block) {
   const Floats d;
   for (Size c = 0; c < channels; c += kFloats) {
+    float* to = planes + c / kRun * block + c % kRun;
     Vector rows[4][2];
     HWY_UNROLL(2)
     for (int j = 0; j < 2; ++j) {
@@ -93,7 +100,7 @@ HWY_INLINE void transform_cotangent(const float* const (&pixels)[4], Size channe
     }
     HWY_UNROLL(4)
     for (int i = 0; i < 4; ++i) {
-      float* at = to + 4 * i * plane + c;
+      float* at = to + 4 * i * plane;
       hn::StoreU(rows[i][0], d, at);
       hn::StoreU(hn::Add(rows[i][0], rows[i][1]), d, at + plane);
       hn::StoreU(hn::Sub(rows[i][0], rows[i][1]), d, at + 2 * plane);
@@ -146,6 +153,26 @@ HWY_INLINE void transform_kernel(const Vector (&w)[9], float* to, Size plane) {
     kernel_line(rows[i][0], rows[i][1], rows[i][2], u[0], u[1], u[2], u[3]);
     HWY_UNROLL(4)
     for (int j = 0; j < 4; ++j) hn::StoreU(u[j], d, to + (4 * i + j) * plane);
+  }
+}
+
+/// G^T u G of 16 planes, each the sum of `parts` that are `part` apart, to nine places that are `tap` apart.
+HWY_INLINE void transform_kernel_sums(const float* from, Size plane, Size parts, Size part, float* to, Size tap) {
+  const Floats d;
+  Vector half[3][4];
+  HWY_UNROLL(4)
+  for (int j = 0; j < 4; ++j) {
+    Vector u[4];
+    HWY_UNROLL(4)
+    for (int i = 0; i < 4; ++i) u[i] = contract::total(d, from + (4 * i + j) * plane, parts, part);
+    kernel_sum_line(u[0], u[1], u[2], u[3], half[0][j], half[1][j], half[2][j]);
+  }
+  HWY_UNROLL(3)
+  for (int i = 0; i < 3; ++i) {
+    Vector w[3];
+    kernel_sum_line(half[i][0], half[i][1], half[i][2], half[i][3], w[0], w[1], w[2]);
+    HWY_UNROLL(3)
+    for (int j = 0; j < 3; ++j) hn::StoreU(w[j], d, to + (3 * i + j) * tap);
   }
 }
 

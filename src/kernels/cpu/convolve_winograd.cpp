@@ -70,7 +70,7 @@ WinogradWay::WinogradWay(const ConvolveShape& shape, ConvolveKind kind) : shape_
   kernel_size_ = round_up(16 * kernel_plane_, kLine);
   plane_ = (shared_ ? tiles_ : block_tiles_) * k_ + kLine;
   sums_plane_ = block_tiles_ * kGroup + kLine;
-  slot_ = 16 * sums_plane_ + (shared_ ? 0 : 16 * plane_) + k_;
+  slot_ = round_up(16 * sums_plane_ + (shared_ ? 0 : 16 * plane_) + k_, 2 * kLine);
   workspace = static_cast<std::size_t>(kernel_size_ + (shared_ ? 16 * plane_ : 0) + slot_ * threads_ + 2 * kLine) *
               sizeof(float);
 }
@@ -118,7 +118,7 @@ void WinogradWay::transform_tile(const float* x, const float* zeros, Size tile, 
       pixels[4 * i + j] = inside ? image + ((i0 + i) * source_[2] + j0 + j) * k_ : zeros;
     }
   }
-  transform_input(pixels, k_, to, plane);
+  transform_input<kLine>(pixels, k_, to, plane, kLine);
 }
 
 /// Columns [column, column + kGroup) of `tiles` tiles: 16 products of matrices, then the transform of their sums.
