@@ -133,6 +133,9 @@ bool suits_winograd(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> winograd_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// The same for w from x, g.
 std::shared_ptr<const Convolve::Way> winograd_weight_convolution(const ConvolveShape& shape);
+/// As many groups as channels and outputs: vectors along the channels.
+bool is_depthwise(const ConvolveShape& shape);
+std::shared_ptr<const Convolve::Way> depthwise_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// Tiles of channels x channels over positions: w from x, g.
 std::shared_ptr<const Convolve::Way> weight_convolution(const ConvolveShape& shape);
 

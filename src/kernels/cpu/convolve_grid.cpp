@@ -198,54 +198,14 @@ void GridWay<T, S>::pack_shared(const Part& part, Size i, const S* w, T* to) con
   pack(b, chunk, w, std::min(kGroup, columns_ - column), to);
 }
 
-/// Copies a block's source, and fills the tables of its positions; their number.
 template <class T, class S>
 Size GridWay<T, S>::place(const Blocks& b, Size block, const Columns& columns, const Operands& of,
                           const Memory& m) const {
-  const Position at = position(b.counts, block % volume(b.counts));
-  const Size image0 = block / volume(b.counts) * b.images;
-  const Size images = std::min(b.images, shape_.n - image0);
-  Position first, count;
-  for (std::size_t d = 0; d < 3; ++d) {
-    first[d] = at[d] * b.size[d];
-    count[d] = std::min(b.size[d], b.grid[d].count - first[d]);
-  }
-  const Size source_image = volume(source_size_) * source_channels_;
-  const Size result_image = volume(result_size_) * result_channels_;
-  const S* x = of.x + (columns.batch * shape_.n + image0) * source_image + columns.group * k_;
-  const T* view = m.strip;
-  if (b.strip) {
-    StripAxis axes[3];
-    for (std::size_t d = 0; d < 3; ++d) {
-      const Size extent = b.extent[d] - (b.size[d] - count[d]) * b.step[d];
-      axes[d] = StripAxis::of(b.low[d] + first[d] * b.grid[d].step, b.thin[d], extent, source_size_[d]);
-    }
-    for (Size i = 0; i < images; ++i) {
-      copy_strip(m.strip + i * b.image_pitch, x + i * source_image, axes, source_size_, source_channels_, k_, b.pitch);
-    }
-  } else if constexpr (std::is_same_v<T, S>) {
-    view =
-        x + first[0] * b.step[0] * b.pitch[0] + first[1] * b.step[1] * b.pitch[1] + first[2] * b.step[2] * b.pitch[2];
-  }
-
-  S* y = of.y + (columns.batch * shape_.n + image0) * result_image + columns.group * columns_ + columns.first;
-  Size row = 0;
-  for (Size i = 0; i < images; ++i) {
-    for (Size p = 0; p < count[0]; ++p) {
-      for (Size q = 0; q < count[1]; ++q) {
-        const T* from = view + i * b.image_pitch + p * b.step[0] * b.pitch[0] + q * b.step[1] * b.pitch[1];
-        const Size line = (b.grid[0].first + (first[0] + p) * b.grid[0].pace) * result_size_[1] + b.grid[1].first +
-                          (first[1] + q) * b.grid[1].pace;
-        S* to = y + i * result_image +
-                (line * result_size_[2] + b.grid[2].first + first[2] * b.grid[2].pace) * result_channels_;
-        for (Size r = 0; r < count[2]; ++r, ++row) {
-          m.rows[row] = from + r * b.step[2] * b.pitch[2];
-          m.out[row] = to + r * b.grid[2].pace * result_channels_;
-        }
-      }
-    }
-  }
-  return row;
+  const Pictures pictures{shape_.n, source_size_, source_channels_, result_size_, result_channels_, k_};
+  const Size source = columns.batch * shape_.n * volume(source_size_) * source_channels_ + columns.group * k_;
+  const Size result =
+      columns.batch * shape_.n * volume(result_size_) * result_channels_ + columns.group * columns_ + columns.first;
+  return place_block(b, block, pictures, of.x + source, of.y + result, m.strip, m.rows, m.out);
 }
 
 template <class T, class S>

@@ -7,6 +7,7 @@
 #define PELLUCID_KERNELS_CPU_CONVOLVE_STRIP_INL_H_
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -120,6 +121,65 @@ void copy_blocks(T* strip, Size block, const S* x, const StripAxis (&axes)[3], c
       }
     }
   }
+}
+
+/// What blocks are cut from, and what they become.
+struct Pictures {
+  Size n = 0;
+  Position source = {1, 1, 1};
+  Size source_channels = 0;
+  Position result = {1, 1, 1};
+  Size result_channels = 0;
+  Size k = 0;  // channels of a position of the view
+};
+
+/// Copies a block's source into the strip where it has one, and fills the tables of its positions, where they lie in
+/// the view and in the result; their number.
+template <class T, class S>
+Size place_block(const Blocks& b, Size block, const Pictures& of, const S* x, S* y, T* strip, const T** rows, S** out) {
+  const Position at = position(b.counts, block % volume(b.counts));
+  const Size image0 = block / volume(b.counts) * b.images;
+  const Size images = std::min(b.images, of.n - image0);
+  Position first, count;
+  for (std::size_t d = 0; d < 3; ++d) {
+    first[d] = at[d] * b.size[d];
+    count[d] = std::min(b.size[d], b.grid[d].count - first[d]);
+  }
+  const Size source_image = volume(of.source) * of.source_channels;
+  const Size result_image = volume(of.result) * of.result_channels;
+  x += image0 * source_image;
+  const T* view = strip;
+  if (b.strip) {
+    StripAxis axes[3];
+    for (std::size_t d = 0; d < 3; ++d) {
+      const Size extent = b.extent[d] - (b.size[d] - count[d]) * b.step[d];
+      axes[d] = StripAxis::of(b.low[d] + first[d] * b.grid[d].step, b.thin[d], extent, of.source[d]);
+    }
+    for (Size i = 0; i < images; ++i)
+      copy_strip(strip + i * b.image_pitch, x + i * source_image, axes, of.source, of.source_channels, of.k, b.pitch);
+  } else if constexpr (std::is_same_v<T, S>) {
+    view =
+        x + first[0] * b.step[0] * b.pitch[0] + first[1] * b.step[1] * b.pitch[1] + first[2] * b.step[2] * b.pitch[2];
+  }
+
+  y += image0 * result_image;
+  Size row = 0;
+  for (Size i = 0; i < images; ++i) {
+    for (Size p = 0; p < count[0]; ++p) {
+      for (Size q = 0; q < count[1]; ++q) {
+        const T* from = view + i * b.image_pitch + p * b.step[0] * b.pitch[0] + q * b.step[1] * b.pitch[1];
+        const Size line = (b.grid[0].first + (first[0] + p) * b.grid[0].pace) * of.result[1] + b.grid[1].first +
+                          (first[1] + q) * b.grid[1].pace;
+        S* to = y + i * result_image +
+                (line * of.result[2] + b.grid[2].first + first[2] * b.grid[2].pace) * of.result_channels;
+        for (Size r = 0; r < count[2]; ++r, ++row) {
+          rows[row] = from + r * b.step[2] * b.pitch[2];
+          out[row] = to + r * b.grid[2].pace * of.result_channels;
+        }
+      }
+    }
+  }
+  return row;
 }
 
 }  // namespace convolve
