@@ -107,6 +107,7 @@ const std::vector<Entry>& entries() {
                                          {"isnan", &T::isnan, 1, true},
                                          {"isinf", &T::isinf, 1, true},
                                          {"isfinite", &T::isfinite, 1, true},
+                                         {"round_bfloat16", &T::round_bfloat16, 1},
                                          {"logical_not", &T::logical_not, 1},
                                          {"bitwise_invert", &T::bitwise_invert, 1},
                                          {"add", &T::add, 2},

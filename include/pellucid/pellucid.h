@@ -14,6 +14,7 @@
 #include "pellucid/ops.h"             // IWYU pragma: export
 #include "pellucid/ops_window.h"      // IWYU pragma: export
 #include "pellucid/optim.h"           // IWYU pragma: export
+#include "pellucid/precision.h"       // IWYU pragma: export
 #include "pellucid/random.h"          // IWYU pragma: export
 #include "pellucid/threads.h"         // IWYU pragma: export
 #include "pellucid/train.h"           // IWYU pragma: export

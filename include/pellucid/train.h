@@ -42,6 +42,7 @@
 #include "pellucid/loss.h"
 #include "pellucid/module.h"
 #include "pellucid/optim.h"
+#include "pellucid/precision.h"
 
 namespace pellucid {
 
@@ -110,6 +111,9 @@ struct FitOptions {
   /// What is made small: a scalar (mean or sum) of (module(x), y, weights). It must be given.
   loss::Loss loss = {};
   optim::Optimizer optimizer = optim::Adam{};
+  /// Of contractions and convolutions in training steps (precision.h). Parameters stay in their type, and validation,
+  /// metrics and predictions are computed in it.
+  Precision precision = Precision::kFloat32;
   /// In each start.
   std::int64_t max_epochs = 100;
   /// Converged: the training loss of an epoch is below this, and without batches that of the updated parameters too.

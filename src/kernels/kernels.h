@@ -52,6 +52,7 @@ struct MapTable {
   Maps sigmoid, softplus, log_sigmoid, silu, mish, gelu, gelu_tanh;  // float; gelu is the exact one, x Phi(x)
   Maps relu;                                                         // number
   Maps isnan, isinf, isfinite;                                       // float -> bool
+  Maps round_bfloat16;                                               // float: to the nearest bfloat16, ties to even
   Maps logical_not;                                                  // bool
   Maps bitwise_invert;                                               // int32, int64, uint8
   // Binary.

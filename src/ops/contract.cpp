@@ -47,6 +47,7 @@ Record contract_definition() {
   record.kind = Kind::kContract;
   record.epilogue = true;
   record.arity = 2;
+  record.rounded = 0b11;
   record.infer = infer_contract;
   record.vjp = [](const VjpCall& call) {
     const Array& g = call.cotangents[0];

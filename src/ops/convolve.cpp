@@ -206,6 +206,7 @@ Record bilinear(std::string_view name, std::string_view summary, std::string_vie
   record.summary = summary;
   record.shapes = shapes;
   record.arity = 2;
+  record.rounded = 0b11;
   record.prepare = [](const Signature& signature) -> Kernel {
     return [kernel = kernel_of(signature, kKind), bias = signature.bias](void* const* y, const void* const* in) {
       kernel.run(y[0], in[0], in[1], bias ? in[2] : nullptr, kernel.workspace() != 0 ? y[1] : nullptr);

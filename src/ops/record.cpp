@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "ops/precision.h"
 #include "pellucid/ops.h"
 
 namespace pellucid::ops {
@@ -42,7 +43,8 @@ void fail_in_layer(std::string_view name, const std::string& text) {
   throw Error(std::string(name) + ": " + text + (layer.empty() ? "" : " (layer '" + layer + "')"));
 }
 
-Arrays make_all(const Record& record, Arrays inputs, Attributes attributes) {
+namespace {
+Arrays make_node(const Record& record, Arrays inputs, Attributes attributes) {
   for (const Array& input : inputs) {
     if (!input.defined()) fail(record.name, "an operand is an undefined Array (default-constructed or moved from)");
   }
@@ -59,11 +61,20 @@ Arrays make_all(const Record& record, Arrays inputs, Attributes attributes) {
   return outputs;
 }
 
+}  // namespace
+
+Arrays make_all(const Record& record, Arrays inputs, Attributes attributes) {
+  if (record.rounded != 0 && PrecisionScope::current() == Precision::kBFloat16) {
+    round_operands(record, inputs, attributes);
+  }
+  return make_node(record, std::move(inputs), std::move(attributes));
+}
+
 Array make(const Record& record, Arrays inputs, Attributes attributes) {
   return std::move(make_all(record, std::move(inputs), std::move(attributes))[0]);
 }
 
-Arrays remake(const Node& node, Arrays inputs) { return make_all(*node.record, std::move(inputs), node.attributes); }
+Arrays remake(const Node& node, Arrays inputs) { return make_node(*node.record, std::move(inputs), node.attributes); }
 
 Array placeholder(const Shape& shape, DType dtype) {
   Attributes attributes;

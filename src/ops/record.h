@@ -77,6 +77,7 @@ struct Record {
   int arity = 1;               // operands; -1: any number
   bool differentiable = true;  // the page's column; false: no derivative flows through it
   std::uint32_t linear = 0;    // bit i: linear in operand i (tangents go through the same operation)
+  std::uint32_t rounded = 0;   // bit i: in bfloat16 precision, operand i in float32 is rounded (precision.cpp)
 
   /// Works out the outputs' shapes and types; throws Error where the operands do not fit.
   void (*infer)(const Record& record, const Arrays& inputs, const Attributes& attributes,

@@ -1,4 +1,5 @@
 // The rules of differentiation and batching, with the defaults of each kind of record filled in.
+#include "ops/precision.h"
 #include "ops/record.h"
 #include "pellucid/ops.h"
 
@@ -13,6 +14,7 @@ bool flows(const Node& node, std::size_t i) {
 
 Arrays apply_vjp(const VjpCall& call) {
   const Record& record = *call.node.record;
+  const OwnPrecision scope(call.node);
   if (record.vjp != nullptr) return record.vjp(call);
   Arrays cotangents(call.inputs.size());
   if (record.kind == Kind::kMap && call.cotangents[0].defined()) {
@@ -27,6 +29,7 @@ Arrays apply_vjp(const VjpCall& call) {
 
 Arrays apply_jvp(const JvpCall& call) {
   const Record& record = *call.node.record;
+  const OwnPrecision scope(call.node);
   if (record.jvp != nullptr) return record.jvp(call);
   Arrays tangents(call.outputs.size());
   if (record.kind == Kind::kMap) {
@@ -50,6 +53,7 @@ Arrays apply_jvp(const JvpCall& call) {
 
 Arrays apply_batch(const BatchCall& call) {
   const Record& record = *call.node.record;
+  const OwnPrecision scope(call.node);
   if (record.batch != nullptr) return record.batch(call);
   Arrays inputs = call.inputs;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

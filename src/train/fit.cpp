@@ -62,6 +62,7 @@ Loop::Loop(nn::Ref module, const Dataset& data, const FitOptions& options)
   validated_ = parts_.validation.x.defined();
   setup_ = {.loss = o_.loss,
             .optimizer = optimizer_,
+            .precision = o_.precision,
             .examples = examples_,
             .weighted = parts_.training.weights.defined(),
             .gathered = rows_ < examples_,

@@ -96,6 +96,7 @@ Compiled make_step(const Learned& learned, const StepSetup& setup, std::int64_t 
 
     const Function forward = nn::functional(learned.module, [&](const Arrays& in) {
       const nn::Context context(key);
+      const PrecisionScope precision(setup.precision);
       return Arrays{setup.loss(learned.module(in[0]), in[1], in.size() > 2 ? in[2] : Array())};
     });
     const Function loss = [&](const Arrays& w) {

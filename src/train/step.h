@@ -29,6 +29,7 @@ struct Learned {
 struct StepSetup {
   loss::Loss loss;
   optim::Optimizer optimizer = optim::Adam{};
+  Precision precision = Precision::kFloat32;
   std::int64_t examples = 0;
   bool weighted = false;
   bool random = false;    // layers draw keys: there is a key and a step counter

@@ -6,6 +6,7 @@
 
 #include "graph/plan.h"
 #include "ops/traced.h"
+#include "pellucid/precision.h"
 #include "pellucid/transform.h"
 
 namespace pellucid {
@@ -16,6 +17,7 @@ struct Variant {
   std::vector<Shape> shapes;
   std::vector<DType> types;
   std::size_t state = 0;  // leading arguments that are replaced in place
+  Precision precision = Precision::kFloat32;
   std::vector<Shape> output_shapes;
   std::vector<DType> output_types;
   std::unique_ptr<graph::Plan> plan;
@@ -55,7 +57,10 @@ struct Compiled::State {
   Variant* last = nullptr;
 
   static bool fits(const Variant& variant, std::size_t state, const Arrays& a, const Arrays& b) {
-    if (variant.state != state || variant.shapes.size() != a.size() + b.size()) return false;
+    if (variant.state != state || variant.shapes.size() != a.size() + b.size() ||
+        variant.precision != PrecisionScope::current()) {
+      return false;
+    }
     for (std::size_t i = 0; i < variant.shapes.size(); ++i) {
       const Array& x = i < a.size() ? a[i] : b[i - a.size()];
       if (x.dtype() != variant.types[i] || x.shape() != variant.shapes[i]) return false;
@@ -83,6 +88,7 @@ struct Compiled::State {
       parameters.push_back(ops::placeholder(x.shape(), x.dtype()));
     }
     made->state = state;
+    made->precision = PrecisionScope::current();
     const std::uint64_t begun = Node::next_number();
     const Arrays outputs = f(parameters);
     evaluate_captured(parameters, outputs, begun);

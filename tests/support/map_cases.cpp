@@ -80,6 +80,7 @@ const std::map<std::string, Row>& rows() {
     all["isnan"] = truth([](Real a, Real) -> Real { return std::isnan(a); });
     all["isinf"] = truth([](Real a, Real) -> Real { return std::isinf(a); });
     all["isfinite"] = truth([](Real a, Real) -> Real { return std::isfinite(a); });
+    all["round_bfloat16"] = of1([](Real a) -> Real { return rounded(a, bfloat16); });
     all["bitwise_invert"] = of1([](Real a) -> Real { return static_cast<Real>(~whole(a)); });
     all["add"] = of2([](Real a, Real b) { return a + b; }, 0.501);
     all["subtract"] = of2([](Real a, Real b) { return a - b; }, 0.501);

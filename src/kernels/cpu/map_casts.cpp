@@ -197,6 +197,27 @@ struct Float32ToBFloat16 {
   }
 };
 
+struct RoundBFloat16 {
+  using Lane = float;
+  template <class D>
+  static HWY_INLINE void at(D d, void* y, const void* a, const void*, const void*, std::size_t i) {
+    const hn::RebindToUnsigned<D> du;
+    const auto x = hn::LoadU(d, in<float>(a, i));
+    const auto bits = hn::BitCast(du, x);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
+    const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7FFF)));
+    const auto quiet = hn::Or(bits, hn::Set(du, 0x400000));
+    const auto chosen = hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(x)), quiet, rounded);
+    hn::StoreU(hn::BitCast(d, hn::And(chosen, hn::Set(du, 0xFFFF0000))), d, out<float>(y, i));
+  }
+};
+
+void round_float64(void* y, const void* a, const void*, const void*, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    out<double>(y, i)[0] = convert<double, BFloat16, false>(convert<BFloat16, double, false>(in<double>(a, i)[0]));
+  }
+}
+
 struct BFloat16ToFloat32 {
   using Lane = float;
   template <class D>
@@ -251,6 +272,8 @@ void fill(MapTable& t) {
   set(float32, float64, run<Float64ToFloat32>);
   set(bfloat16, float32, run<Float32ToBFloat16>);
   set(float32, bfloat16, run<BFloat16ToFloat32>);
+  t.round_bfloat16[float32] = run<RoundBFloat16>;
+  t.round_bfloat16[float64] = round_float64;
 }
 
 }  // namespace
