@@ -47,6 +47,7 @@ const std::map<std::string, std::string>& layouts_absent() {
       {"cumprod scalar", "it needs an axis"},
       {"cumsum scalar", "it needs an axis"},
       {"scatter_add_along_axis scalar", "it needs an axis"},
+      {"split scalar", "it needs an axis"},
       {"take_along_axis scalar", "it needs an axis"},
   };
   return table;

@@ -8,9 +8,11 @@
 #include "pellucid/init.h"            // IWYU pragma: export
 #include "pellucid/io.h"              // IWYU pragma: export
 #include "pellucid/loss.h"            // IWYU pragma: export
+#include "pellucid/loss_sequence.h"   // IWYU pragma: export
 #include "pellucid/metrics.h"         // IWYU pragma: export
 #include "pellucid/nn.h"              // IWYU pragma: export
 #include "pellucid/nn_convolution.h"  // IWYU pragma: export
+#include "pellucid/nn_sequence.h"     // IWYU pragma: export
 #include "pellucid/ops.h"             // IWYU pragma: export
 #include "pellucid/ops_window.h"      // IWYU pragma: export
 #include "pellucid/optim.h"           // IWYU pragma: export

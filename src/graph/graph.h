@@ -68,11 +68,12 @@ struct PassTime {
   double microseconds;
 };
 
-void simplify(Graph& graph);  // identities that change no bits
-void fold(Graph& graph);      // small results of constants alone
-void cse(Graph& graph);       // equal instructions merged
-void dce(Graph& graph);       // instructions without influence dropped
-void epilogue(Graph& graph);  // bias and relu into the contraction before them
+void simplify(Graph& graph);     // identities that change no bits
+void fold(Graph& graph);         // small results of constants alone
+void cse(Graph& graph);          // equal instructions merged
+void merge_scans(Graph& graph);  // a loop that saves more stands for the one that saves less
+void dce(Graph& graph);          // instructions without influence dropped
+void epilogue(Graph& graph);     // bias and relu into the contraction before them
 
 /// True where PELLUCID_DISABLE does not name the pass.
 bool pass_enabled(const char* name);

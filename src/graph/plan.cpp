@@ -42,6 +42,18 @@ void Plan::bind() {
   bound_ = true;
 }
 
+// A kernel that refuses values (an index out of range) does not know where it stands.
+Error Plan::in_layer(const Error& error, const Step& step) const {
+  const std::string text = error.what();
+  for (std::int32_t i : step.members) {
+    const auto& layer = graph_.instructions[static_cast<std::size_t>(i)].layer;
+    if (layer != nullptr && text.find("(layer '") == std::string::npos) {
+      return Error(text + " (layer '" + *layer + "')");
+    }
+  }
+  return error;
+}
+
 void Plan::run(std::byte* const* inputs, std::byte* const* outputs) {
   bool moved = !bound_ || base::threads() != threads_;
   for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
@@ -54,7 +66,12 @@ void Plan::run(std::byte* const* inputs, std::byte* const* outputs) {
   }
   if (moved) bind();
   if (!profile_ && !check_nan_) {
-    for (const auto& step : steps_) step->run();
+    const std::unique_ptr<Step>* step = steps_.data();
+    try {
+      for (const auto* const end = step + steps_.size(); step != end; ++step) (*step)->run();
+    } catch (const Error& error) {
+      throw in_layer(error, **step);
+    }
     return;
   }
   for (const auto& step : steps_) {

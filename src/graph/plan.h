@@ -54,6 +54,8 @@ class Plan {
   std::vector<std::int32_t> value_buffer_;  // of each value, for PELLUCID_CHECK=nan
   std::vector<Lie> lies_;
   void check(const Step& step) const;
+  /// The same error, naming the step's layer.
+  Error in_layer(const Error& error, const Step& step) const;
 };
 
 /// Groups of instructions that run as one step: group[i] for each instruction, numbered from 0 in no order; -1 for

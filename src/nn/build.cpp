@@ -41,6 +41,7 @@ const Makers& makers() {
     (*m)["Softmax"] = [](Settings& s) { return Softmax(s.axis("axis")); };
     (*m)["LogSoftmax"] = [](Settings& s) { return LogSoftmax(s.axis("axis")); };
     add_convolutions(*m);
+    add_sequence_layers(*m);
     return m;
   }();
   return *all;

@@ -165,8 +165,7 @@ Linear::Linear(std::int64_t inputs, std::int64_t outputs, LinearOptions options)
 Array Linear::operator()(const Array& x) const {
   const Call call(*this, "Linear");
   check_features(call, x, weight.value.size(0));
-  Array y = matmul(x, weight);
-  return call.done(bias.value.defined() ? y + bias : y);
+  return call.done(linear(x, weight, bias));
 }
 
 Options Linear::options() const {

@@ -150,8 +150,13 @@ Array linear(const Array& x, const Array& w, const Array& b) {
   if (b.defined() && (b.rank() != 1 || b.shape()[0] != w.shape()[1])) {
     fail("linear", "b {} for w {}: b must be ({})", b.shape(), w.shape(), w.shape()[1]);
   }
-  const Array y = matmul(x, w);
-  return b.defined() ? y + b : y;
+  if (!b.defined()) return matmul(x, w);
+  if (x.rank() <= 2) return matmul(x, w) + b;
+  // As one matrix, so that the row is added where the product is made.
+  Shape shape = x.shape();
+  shape.back() = w.shape()[1];
+  const std::int64_t rows = count_of(Shape(shape.begin(), shape.end() - 1));
+  return reshape(matmul(reshape(x, {rows, w.shape()[0]}), w) + b, shape);
 }
 
 Array tensordot(const Array& x, const Array& y, int axes) {

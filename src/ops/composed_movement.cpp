@@ -158,36 +158,6 @@ Arrays unstack(const Array& x, int axis) {
   return parts;
 }
 
-Arrays split(const Array& x, int parts, int axis) {
-  check_defined("split", x);
-  const std::size_t at = checked_axis("split", axis, x.shape());
-  const std::int64_t n = x.shape()[at];
-  if (parts <= 0 || n % parts != 0) {
-    fail("split", "axis {} of {} has size {}, which {} parts do not divide; give positions to cut at", axis, x.shape(),
-         n, parts);
-  }
-  Arrays result;
-  for (std::int64_t i = 0, size = n / parts; i < parts; ++i) result.push_back(part(x, at, i * size, (i + 1) * size));
-  return result;
-}
-
-Arrays split(const Array& x, const std::vector<std::int64_t>& positions, int axis) {
-  check_defined("split", x);
-  const std::size_t at = checked_axis("split", axis, x.shape());
-  Arrays result;
-  std::int64_t from = 0;
-  for (std::int64_t to : positions) {
-    if (to < from || to > x.shape()[at]) {
-      fail("split", "positions {} for axis {} of {}: they must ascend within 0 to {}", positions, axis, x.shape(),
-           x.shape()[at]);
-    }
-    result.push_back(part(x, at, from, to));
-    from = to;
-  }
-  result.push_back(part(x, at, from, x.shape()[at]));
-  return result;
-}
-
 Array pad(const Array& x, const std::vector<std::pair<std::int64_t, std::int64_t>>& widths, const Array& value) {
   check_defined("pad", x);
   check_defined("pad", value);

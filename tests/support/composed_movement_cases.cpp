@@ -83,19 +83,20 @@ void add_joining(std::vector<Case>& list) {
     return std::vector<Expected>{e};
   };
   list.push_back(stacked);
-  /// Parts of axis 1 of (2, 6), given by where they begin.
+  /// Parts of axis 1 of (rows, 6), given by where they begin.
   const auto parts = [&](const std::string& name, const std::string& label, const std::vector<Size>& begins, bool drops,
-                         Function make) {
-    Case c{name, label, {{{2, 6}}}, std::move(make), {}};
-    c.composed = true;
+                         Function make, Size rows = 2) {
+    Case c{name, label, {{{rows, 6}}}, std::move(make), {}};
+    c.composed = drops;
+    c.covers = rows == 0 ? Layout::kEmpty : Layout::kContiguous;
     c.dtypes = kAll;
     c.reference = [=](const List& x) {
       std::vector<Expected> result;
       for (std::size_t p = 0; p + 1 < begins.size(); ++p) {
         const Size size = begins[p + 1] - begins[p];
-        Expected e{{drops ? Shape{2} : Shape{2, size}, x[0].dtype, {}}, {}};
-        for_each_position({2, size}, [&](const Shape& at) {
-          e.y.values.push_back(x[0].values[flat({2, 6}, {at[0], at[1] + begins[p]})]);
+        Expected e{{drops ? Shape{rows} : Shape{rows, size}, x[0].dtype, {}}, {}};
+        for_each_position({rows, size}, [&](const Shape& at) {
+          e.y.values.push_back(x[0].values[flat({rows, 6}, {at[0], at[1] + begins[p]})]);
         });
         result.push_back(e);
       }
@@ -108,6 +109,8 @@ void add_joining(std::vector<Case>& list) {
   parts("split", "at positions", {0, 1, 5, 6}, false, [](const Arrays& x) {
     return split(x[0], std::vector<Size>{1, 5}, -1);
   });
+  const auto halves = [](const Arrays& x) { return split(x[0], 2, 1); };
+  parts("split", "of nothing", {0, 3, 6}, false, halves, 0);
 }
 
 void add_copies(std::vector<Case>& list) {
