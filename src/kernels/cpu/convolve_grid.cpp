@@ -29,6 +29,7 @@ class GridWay final : public Convolve::Way {
   static constexpr Size lanes = kLanesOf<T>;
   /// Columns whose kernel is packed together: 256 bytes of each row.
   static constexpr Size kGroup = 256 / static_cast<Size>(sizeof(T));
+  static constexpr Size kLeastLine = 8;           // positions of a line that make tiles of their own worth while
   static constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
   static constexpr Size kMostShared = 256 << 10;  // elements of a kernel that is packed once, not for every piece
 
@@ -68,6 +69,8 @@ class GridWay final : public Convolve::Way {
   void pack_shared(const Part& part, Size i, const S* w, T* to) const;
   void run_piece(const Part& part, Size piece, const Operands& of, const Memory& m) const;
   void run_block(const Part& part, Size block, const Columns& columns, const Operands& of, const Memory& m) const;
+  void run_lines(const Blocks& b, Size rows, Size line, const T* const* from, T* const* out, Size column,
+                 LineTile<T>& t) const;
   Size place(const Blocks& b, Size block, const Columns& columns, const Operands& of, const Memory& m) const;
 
   ConvolveShape shape_;
@@ -208,11 +211,30 @@ Size GridWay<T, S>::place(const Blocks& b, Size block, const Columns& columns, c
   return place_block(b, block, pictures, of.x + source, of.y + result, m.strip, m.rows, m.out);
 }
 
+/// All positions through one vector of channels, line after line.
+template <class T, class S>
+void GridWay<T, S>::run_lines(const Blocks& b, Size rows, Size line, const T* const* from, T* const* out, Size column,
+                              LineTile<T>& t) const {
+  const RowCut cut = RowCut::of(line, kTileRows1<T>);
+  t.s_row = b.step[2] * b.pitch[2];
+  t.out_row = line > 1 ? out[1] - out[0] : 0;
+  for (Size row = 0; row < rows;) {
+    for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
+      const Size height = tile < cut.high_count ? cut.high : cut.low;
+      t.s = from[row];
+      t.out = out[row] + column;
+      kLineTiles<T>[static_cast<std::size_t>(height - 1)](t);
+      row += height;
+    }
+  }
+}
+
 template <class T, class S>
 void GridWay<T, S>::run_block(const Part& part, Size block, const Columns& columns, const Operands& of,
                               const Memory& m) const {
   const Blocks& b = part.blocks;
   const Size rows = place(b, block, columns, of, m);
+  const Size line = std::min(b.size[2], b.grid[2].count - block % b.counts[2] * b.size[2]);
   T** out = m.out_sums;
   const Size width = columns.end - columns.first, sums_row = round_up(width, lanes);
   if constexpr (std::is_same_v<T, S>) {
@@ -243,6 +265,18 @@ void GridWay<T, S>::run_block(const Part& part, Size block, const Columns& colum
       if (!shared_) pack(b, chunk, w + j0 * w_column_, count, m.panels);
       const Size vectors = divide_up(count, lanes), pairs = vectors / 2;
       const Size tail = count - (vectors - 1) * lanes;
+      if (vectors == 1 && line >= kLeastLine) {
+        LineTile<T> l;
+        l.segments = t.segments;
+        l.segment_count = t.segment_count;
+        l.v = panels;
+        l.add = t.add;
+        l.relu = t.relu;
+        l.bias = last && of.bias != nullptr ? of.bias + columns.group * columns_ + j0 : nullptr;
+        l.last = tail;
+        run_lines(b, rows, line, m.rows, out, j0 - columns.first, l);
+        continue;
+      }
       const RowCut cut = RowCut::of(rows, vectors == 1 ? kTileRows1<T> : kTileRows<T>);
       Size row = 0;
       for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {

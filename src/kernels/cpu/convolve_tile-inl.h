@@ -141,6 +141,68 @@ HWY_INLINE GridTileFunction<T> grid_tile(Size rows, int vectors) {
   return vectors == 2 ? kGridTiles<T, 2, kTileRows<T>>[i] : kGridTiles<T, 1, kTileRows1<T>>[i];
 }
 
+// ---- One vector of channels -----------------------------------------------------------------------------------------
+//
+// 12 rows need 12 addresses, more than there are registers; but the positions of a line are evenly spaced, and then
+// four pointers and two strides do (contract_tile-inl.h).
+
+/// R positions of a line, one vector of channels.
+template <class T>
+struct LineTile {
+  const T* s = nullptr;  // the first position's, at offset 0
+  Size s_row = 0;
+  T* out = nullptr;
+  Size out_row = 0;
+  const Segment* segments = nullptr;
+  Size segment_count = 0;
+  const T* v = nullptr;
+  Size last = 0;  // lanes that exist
+  bool add = false, relu = false;
+  const T* bias = nullptr;
+};
+
+template <class T, int R>
+void run_line_tile(const LineTile<T>& t) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr int kBases = (R + 2) / 3;
+  V acc[R][1];
+  HWY_UNROLL(12)
+  for (int i = 0; i < R; ++i) acc[i][0] = hn::Zero(d);
+  const Size s_row = t.s_row, s_row2 = 2 * t.s_row;
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(t.last));
+  const T* v = t.v;
+  const Segment* const segments_end = t.segments + t.segment_count;
+  for (const Segment* segment = t.segments; segment != segments_end; ++segment) {
+    const T* s[kBases];
+    HWY_UNROLL(4)
+    for (int i = 0; i < kBases; ++i) s[i] = t.s + segment->offset + 3 * i * s_row;
+    const T* const end = v + segment->length * kLanesOf<T>;
+    while (v != end) {
+      contract::tile_step<T, R, 1, false>(acc, s, s_row, s_row2, v, mask);
+      HWY_UNROLL(4)
+      for (int i = 0; i < kBases; ++i) ++s[i];
+      v += kLanesOf<T>;
+    }
+  }
+  const V bias = t.bias == nullptr ? hn::Zero(d) : hn::MaskedLoad(mask, d, t.bias);
+  HWY_UNROLL(12)
+  for (int i = 0; i < R; ++i) {
+    T* at = t.out + i * t.out_row;
+    if (t.add) acc[i][0] = hn::Add(hn::MaskedLoad(mask, d, at), acc[i][0]);
+    if (t.bias != nullptr) acc[i][0] = hn::Add(acc[i][0], bias);
+    if (t.relu) acc[i][0] = contract::relu(d, acc[i][0]);
+    contract::store_first(acc[i][0], d, at, t.last);
+  }
+}
+
+template <class T, std::size_t... I>
+constexpr auto line_tile_list(std::index_sequence<I...>) {
+  return std::array<void (*)(const LineTile<T>&), sizeof...(I)>{&run_line_tile<T, static_cast<int>(I) + 1>...};
+}
+template <class T>
+inline constexpr auto kLineTiles = line_tile_list<T>(std::make_index_sequence<kTileRows1<T>>());
+
 }  // namespace convolve
 }  // namespace HWY_NAMESPACE
 }  // namespace pellucid::kernels

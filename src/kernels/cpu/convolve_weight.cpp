@@ -20,7 +20,7 @@ namespace {
 constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
 constexpr Size round_up(Size x, Size to) { return divide_up(x, to) * to; }
 
-/// R rows of w (channels, or channels of neighbouring taps, side by side in the view) through panels of g.
+/// J runs of R rows of w (channels, or channels of neighbouring taps, side by side in the view) through panels of g.
 template <class T>
 struct WeightTile {
   const T* rows = nullptr;          // the first row's element of the view, for the position at 0
@@ -31,10 +31,11 @@ struct WeightTile {
   Size panels = 0, last = 0;        // panels, and lanes of the last vector
   T* out = nullptr;                 // sums[i * out_row + j]
   Size out_row = 0;
+  Size run = 0, out_run = 0;  // from one run of rows to the next, in the view and in the sums
   bool add = false;
 };
 
-template <class T, int R, int NV>
+template <class T, int R, int NV, int J = 1>
 void run_weight_tile(const WeightTile<T>& t) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
@@ -42,25 +43,27 @@ void run_weight_tile(const WeightTile<T>& t) {
   T* out = t.out;
   const T* v_panel = t.v;
   for (Size panel = 0; panel < t.panels; ++panel, out += NV * lanes, v_panel += t.v_panel) {
-    V acc[R][NV];
+    V acc[J * R][NV];
     HWY_UNROLL(12)
-    for (int i = 0; i < R; ++i) {
+    for (int i = 0; i < J * R; ++i) {
       HWY_UNROLL(4)
       for (int j = 0; j < NV; ++j) acc[i][j] = hn::Zero(d);
     }
     HWY_UNROLL(12)
-    for (int i = 0; i < R; ++i) hwy::Prefetch(out + i * t.out_row);
+    for (int i = 0; i < J * R; ++i) hwy::Prefetch(out + i / R * t.out_run + i % R * t.out_row);
     const T* v = v_panel;
-    const T* const rows = t.rows;
+    const T* rows[J];
+    HWY_UNROLL(4)
+    for (int q = 0; q < J; ++q) rows[q] = t.rows + q * t.run;
     const Size* const end = t.positions + t.steps;
     const auto step = [&](const Size* position) HWY_ATTR {
-      const T* s = rows + *position;
+      const Size at = *position;
       V right[NV];
       HWY_UNROLL(4)
       for (int j = 0; j < NV; ++j) right[j] = hn::LoadU(d, v + j * lanes);
       HWY_UNROLL(12)
-      for (int i = 0; i < R; ++i) {
-        const V left = hn::Set(d, s[i]);
+      for (int i = 0; i < J * R; ++i) {
+        const V left = hn::Set(d, rows[i / R][at + i % R]);
         HWY_UNROLL(4)
         for (int j = 0; j < NV; ++j) acc[i][j] = hn::MulAdd(left, right[j], acc[i][j]);
       }
@@ -76,8 +79,8 @@ void run_weight_tile(const WeightTile<T>& t) {
     const Size last = panel + 1 == t.panels ? t.last : lanes;
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(last));
     HWY_UNROLL(12)
-    for (int i = 0; i < R; ++i) {
-      T* at = out + i * t.out_row;
+    for (int i = 0; i < J * R; ++i) {
+      T* at = out + i / R * t.out_run + i % R * t.out_row;
       HWY_UNROLL(4)
       for (int j = 0; j < NV; ++j) {
         const bool edge = j + 1 == NV && last < lanes;
@@ -104,6 +107,14 @@ constexpr auto weight_tile_list(std::index_sequence<I...>) {
 }
 template <class T, int NV, int kRows>
 inline constexpr auto kWeightTiles = weight_tile_list<T, NV>(std::make_index_sequence<kRows>());
+
+/// Runs that together have at most 12 rows, one vector wide: with fewer, each step would wait for the one before.
+template <class T, int J, std::size_t... I>
+constexpr auto run_tile_list(std::index_sequence<I...>) {
+  return std::array<WeightTileFunction<T>, sizeof...(I)>{&run_weight_tile<T, static_cast<int>(I) + 1, 1, J>...};
+}
+template <class T, int J>
+inline constexpr auto kRunTiles = run_tile_list<T, J>(std::make_index_sequence<12 / J>());
 
 /// T is the type of sums, S that of operands and results.
 template <class T, class S>
@@ -137,6 +148,9 @@ class WeightWay final : public Convolve::Way {
   void pack_panels(const S* g, Size block, Size column, Size columns, T* to) const;
   void run_piece(Size piece, const S* x, const S* g, T* sums, const Memory& m) const;
   void run_rows(Size row_in_view, Size rows, T* out, bool add, const Steps& steps, Size columns, const Memory& m) const;
+
+  void run_lines(Size in_view, Size run, Size rows, Size lines, T* out, Size out_run, bool add, const Steps& steps,
+                 Size columns, const Memory& m) const;
 
   ConvolveShape shape_;
   ConvolveSizes of_;
@@ -305,6 +319,26 @@ void WeightWay<T, S>::run_rows(Size row_in_view, Size rows, T* out, bool add, co
   if (vectors % 2 != 0) sweep(2 * pairs, 1, 1, tail, kTileRows1<T>);
 }
 
+/// The same for `lines` runs of `rows` rows, one vector wide; `run` and `out_run` apart.
+template <class T, class S>
+void WeightWay<T, S>::run_lines(Size in_view, Size run, Size rows, Size lines, T* out, Size out_run, bool add,
+                                const Steps& steps, Size columns, const Memory& m) const {
+  WeightTile<T> t;
+  t.rows = m.view + in_view;
+  t.positions = m.positions + steps.first;
+  t.steps = steps.steps;
+  t.v = m.panels + steps.first * kLanesOf<T>;
+  t.panels = 1;
+  t.last = columns;
+  t.out = out;
+  t.out_row = shape_.outputs;
+  t.run = run;
+  t.out_run = out_run;
+  t.add = add;
+  const auto i = static_cast<std::size_t>(rows - 1);
+  (lines == 2 ? kRunTiles<T, 2>[i] : lines == 3 ? kRunTiles<T, 3>[i] : kRunTiles<T, 4>[i])(t);
+}
+
 template <class T, class S>
 void WeightWay<T, S>::run_piece(Size piece, const S* x, const S* g, T* sums, const Memory& m) const {
   const Size column = piece % column_pieces_ * column_piece_;
@@ -336,6 +370,20 @@ void WeightWay<T, S>::run_piece(Size piece, const S* x, const S* g, T* sums, con
       if (!blocked_) {
         for (Size t = 0; t < taps; t += taps_joined_) {
           const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
+          // Lines of the kernel that lie evenly in the view, together.
+          const Size rows = taps_joined_ * channels;
+          if (columns <= lanes && rows <= 6 && shape_.kernel[1] > 1) {
+            const Size row = t / shape_.kernel[2] % shape_.kernel[1];
+            const Size lines =
+                taps_joined_ == shape_.kernel[2] ? std::min<Size>({12 / rows, 4, shape_.kernel[1] - row}) : 1;
+            if (lines > 1) {
+              const GridTap& next = blocks_.taps[static_cast<std::size_t>(t + taps_joined_)];
+              run_lines(view_offset(tap), view_offset(next) - view_offset(tap), rows, lines,
+                        out + tap.kernel * tap_pitch, (next.kernel - tap.kernel) * tap_pitch, add, steps, columns, m);
+              t += (lines - 1) * taps_joined_;
+              continue;
+            }
+          }
           run_rows(view_offset(tap), taps_joined_ * channels, out + tap.kernel * tap_pitch, add, steps, columns, m);
         }
         continue;
