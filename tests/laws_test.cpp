@@ -37,6 +37,8 @@ const std::map<std::string, std::string>& layouts_absent() {
       {"argmax scalar", "it needs an axis"},
       {"argmin scalar", "it needs an axis"},
       {"argsort scalar", "it needs an axis"},
+      {"attention scalar", "it needs four axes"},
+      {"attention_gradient scalar", "it needs four axes"},
       {"concat scalar", "it needs an axis"},
       {"contract scalar", "it needs two axes"},
       {"convolve scalar", "it needs three axes"},

@@ -285,7 +285,12 @@ TEST(Description, RebuildsEveryLayer) {
   std::set<std::string> used{"Sequential"};
   for (const Description& layer : describe(net).layers) used.insert(layer.type);
   for (const std::string& type : layer_types()) {
-    if (!used.contains(type)) net.push_back(build({.name = {}, .type = type, .options = {}, .layers = {}}));
+    if (used.contains(type)) continue;
+    try {
+      net.push_back(build({.name = {}, .type = type, .options = {}, .layers = {}}));
+    } catch (const Error& error) {  // it needs settings: the tests of its family rebuild it
+      EXPECT_PRED2(contains, std::string(error.what()), "is missing");
+    }
   }
   const Description description = describe(net);
   const Description read = description_from_json(to_json(description));

@@ -10,10 +10,13 @@
 #include "pellucid/loss.h"            // IWYU pragma: export
 #include "pellucid/loss_sequence.h"   // IWYU pragma: export
 #include "pellucid/metrics.h"         // IWYU pragma: export
+#include "pellucid/network_gpt.h"     // IWYU pragma: export
 #include "pellucid/nn.h"              // IWYU pragma: export
+#include "pellucid/nn_attention.h"    // IWYU pragma: export
 #include "pellucid/nn_convolution.h"  // IWYU pragma: export
 #include "pellucid/nn_sequence.h"     // IWYU pragma: export
 #include "pellucid/ops.h"             // IWYU pragma: export
+#include "pellucid/ops_attention.h"   // IWYU pragma: export
 #include "pellucid/ops_window.h"      // IWYU pragma: export
 #include "pellucid/optim.h"           // IWYU pragma: export
 #include "pellucid/precision.h"       // IWYU pragma: export

@@ -42,6 +42,7 @@ const Makers& makers() {
     (*m)["LogSoftmax"] = [](Settings& s) { return LogSoftmax(s.axis("axis")); };
     add_convolutions(*m);
     add_sequence_layers(*m);
+    add_attention_layers(*m);
     return m;
   }();
   return *all;

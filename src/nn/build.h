@@ -61,6 +61,8 @@ class Settings {
     for (const Description& layer : description_.layers) layers.push_back(build(layer));
     return layers;
   }
+  /// Its layers follow from its settings.
+  void skip_layers() { takes_layers_ = true; }
   void finish() const {
     for (const auto& [key, option] : description_.options) {
       if (!used_.contains(key)) base::fail("nn::build: {}: unknown setting '{}'", description_.type, key);
@@ -86,7 +88,8 @@ void add_plain(Makers& makers) {
   (makers.emplace(std::string(View(L()).type()), [](Settings&) { return AnyLayer(L()); }), ...);
 }
 
-void add_convolutions(Makers& makers);     // nn_convolution.h
-void add_sequence_layers(Makers& makers);  // nn_sequence.h
+void add_convolutions(Makers& makers);      // nn_convolution.h
+void add_sequence_layers(Makers& makers);   // nn_sequence.h
+void add_attention_layers(Makers& makers);  // nn_attention.h
 
 }  // namespace pellucid::nn

@@ -16,13 +16,18 @@ namespace {
 
 thread_local CallRecord* record = nullptr;
 
-/// What `path` adds to the path around this call; empty where nothing does.
+/// What `path` adds to the path around this call; empty where nothing does. The names that it begins with may have
+/// others in front: "blocks.0.norm" adds "norm" to "GPT.blocks.0".
 std::string_view rest_of(std::string_view path, std::string_view around) {
-  if (path == around) return {};
-  if (!around.empty() && path.size() > around.size() && path.starts_with(around) && path[around.size()] == '.') {
-    return path.substr(around.size() + 1);
+  while (true) {
+    if (path == around) return {};
+    if (!around.empty() && path.size() > around.size() && path.starts_with(around) && path[around.size()] == '.') {
+      return path.substr(around.size() + 1);
+    }
+    const std::size_t dot = around.find('.');
+    if (dot == std::string_view::npos) return path;
+    around.remove_prefix(dot + 1);
   }
-  return path;
 }
 
 }  // namespace

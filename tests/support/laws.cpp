@@ -81,6 +81,7 @@ const std::vector<Case>& cases() {
     add_composed_cases(all);
     add_composed_movement_cases(all);
     add_convolve_cases(all);
+    add_attention_cases(all);
     return all;
   }();
   return list;
