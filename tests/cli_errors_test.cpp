@@ -147,11 +147,16 @@ TEST(BadInput, ModelsAndTheirData) {
 TEST(BadInput, TheCommandLine) {
   const Place place;
   place.write("data.csv", classes_csv(100));
-  expect_refusal(place, "", kUsage, {"--help"});
+  expect_refusal(place, "", kUsage, {"a verb is needed", "train, predict", "--help"});
   expect_refusal(place, "tarin data.csv", kUsage, {"'tarin'", "train, predict"});
   expect_refusal(place, "train", kUsage, {"data is required", "pellucid train --help"});
   const std::string train = "train data.csv --target kind ";
-  expect_refusal(place, train + "--epoch 3", kUsage, {"--epoch"});
+  expect_refusal(place, train + "--epoch 3", kUsage, {"no option '--epoch'", "'--epochs'"});
+  expect_refusal(place, "train --epoch=3", kUsage, {"no option '--epoch", "'--epochs'"});
+  expect_refusal(place, "train data.csv more.csv", kUsage, {"'more.csv' is one argument too many"});
+  expect_refusal(place, train + "--size 8", kUsage, {"--size", "table"});
+  write_idx_folder(place, "pictures", false);
+  expect_refusal(place, "train pictures --size 8", kUsage, {"--size", "arrays of one size"});
   expect_refusal(place, train + "--epochs 0", kUsage, {"--epochs"});
   expect_refusal(place, train + "--epochs many", kUsage, {"--epochs", "many"});
   expect_refusal(place, train + "--hidden 8,0", kUsage, {"--hidden"});

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -25,6 +28,11 @@ std::vector<Json> lines_of(const std::string& text) {
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
   return lines;
+}
+
+std::string read_all(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 TEST(Program, LearnsATableOfClasses) {
@@ -186,6 +194,65 @@ TEST(Program, AnInterruptKeepsTheBestParameters) {
   EXPECT_EQ(train.status, 130) << train.err;
   EXPECT_TRUE(has(train.out, "\"reason\":\"interrupted\"")) << train.out;
   EXPECT_EQ(place.run("inspect things.safetensors").status, 0);
+}
+
+TEST(Program, AnInterruptedTrainingGoesOnToTheSameBits) {
+  const Place place;
+  place.write("things.csv", classes_csv(300));
+  const std::string command = "train things.csv --target kind --hidden 64,64 --epochs 2000 --json --out ";
+  ASSERT_EQ(place.run(command + "whole.safetensors").status, 0);
+  const Outcome stopped = place.interrupted(command + "parts.safetensors", "\"epoch\":3");
+  ASSERT_EQ(stopped.status, 130) << stopped.err;
+  EXPECT_TRUE(has(stopped.out, "\"resumable\":true")) << stopped.out;
+  ASSERT_TRUE(std::filesystem::exists(place.path("parts.safetensors.checkpoint")));
+  const Outcome other = place.run(command + "parts.safetensors --resume --dropout 0.1");
+  EXPECT_EQ(other.status, 1);
+  EXPECT_TRUE(has(other.err, "'parts.safetensors.checkpoint' is of another training")) << other.err;
+  const Outcome resumed = place.run(command + "parts.safetensors --resume");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_FALSE(has(resumed.out, "\"epoch\":1,"));
+  EXPECT_EQ(place.read("parts.safetensors"), place.read("whole.safetensors"));
+  EXPECT_FALSE(std::filesystem::exists(place.path("parts.safetensors.checkpoint")));
+  const Outcome anew = place.run("train things.csv --target kind --epochs 1 --quiet --resume");
+  EXPECT_EQ(anew.status, 0);
+  EXPECT_TRUE(has(anew.err, "there is no 'things.safetensors.checkpoint'")) << anew.err;
+}
+
+TEST(Program, LearnsFoldersOfImages) {
+  const Place place;
+  const Json images = Json::parse(read_all(PELLUCID_SOURCE_DIR "/tests/reference/images.json"))["images"];
+  for (const auto& [file, image] : std::map<std::string, std::size_t>{{"pets/cat/1.png", 0},
+                                                                      {"pets/cat/2.png", 0},
+                                                                      {"pets/cat/3.png", 0},
+                                                                      {"pets/dog/1.png", 1},
+                                                                      {"pets/dog/2.jpg", 7}}) {
+    std::filesystem::create_directories(place.path(file).parent_path());
+    const std::string hex = images[image]["bytes"];
+    std::string bytes;
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    place.write(file, bytes);
+  }
+  const Outcome refused = place.run("train pets --epochs 1");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_TRUE(has(refused.err, "--size")) << refused.err;
+  const Outcome train = place.run("train pets --size 8 --epochs 20 --hidden 8 --validation 0");
+  ASSERT_EQ(train.status, 0) << train.err;
+  EXPECT_TRUE(has(train.out, "cat 60.0 %, dog 40.0 %")) << train.out;
+  const Outcome predict = place.run("predict pets.safetensors pets/dog");
+  ASSERT_EQ(predict.status, 0) << predict.err;
+  EXPECT_TRUE(predict.out.starts_with("file,class,probability_cat,probability_dog\n1.png,dog,")) << predict.out;
+  EXPECT_TRUE(has(predict.err, "2 pictures were brought to the model's size")) << predict.err;
+  EXPECT_TRUE(has(place.run("predict pets.safetensors pets/cat/1.png").out, "\n1.png,cat,"));
+  std::filesystem::rename(place.path("pets/cat"), place.path("cat"));
+  std::filesystem::create_directories(place.path("more/dog"));
+  std::filesystem::create_directories(place.path("more/eel"));
+  std::filesystem::rename(place.path("cat"), place.path("more/cat"));
+  const std::string dog = place.read("pets/dog/1.png");
+  place.write("more/dog/1.png", dog);
+  EXPECT_TRUE(has(place.run("evaluate pets.safetensors more").out, "4 rows"));
+  place.write("more/eel/1.png", dog);
+  EXPECT_TRUE(has(place.run("evaluate pets.safetensors more").err, "the class 'eel' is none")) << "not by its number";
 }
 
 TEST(Program, ExplainsItself) {

@@ -137,12 +137,12 @@ TEST(Pictures, SaysWhatIsNotThere) {
   const std::string none = folder.path("none");
   EXPECT_EQ(
       message_of([&] { data::recognise(none); }),
-      "cannot open '" + none + "': No such file or directory; give a CSV file, an NPZ file or a folder of IDX files");
+      "cannot open '" + none + "': No such file or directory; give a CSV file, an NPZ file or a folder of pictures");
   EXPECT_EQ(refusal(none), "read_npz: cannot open '" + none + "': No such file or directory");
   EXPECT_EQ(message_of([&] { data::recognise(folder.path()); }),
             "'" + folder.path() +
-                "' is a folder without IDX files (train-images-idx3-ubyte, ...); give such a folder, an "
-                "NPZ file or a CSV file");
+                "' is a folder without IDX files (train-images-idx3-ubyte, ...) and without folders of PNG or JPEG "
+                "files, one for each class; give such a folder, an NPZ file or a CSV file");
   EXPECT_EQ(data::recognise(folder.add("t.csv", "a\n1\n")), data::Source::kTable);
   EXPECT_EQ(refusal(folder.path()), "read_pictures: '" + folder.path() +
                                         "' has no training images; name them train-images-idx3-ubyte, or x_train "

@@ -27,7 +27,7 @@ TEST(Table, RealTablesHaveTheirTypes) {
       EXPECT_EQ(column.count_missing(), 0) << column.name;
     }
     EXPECT_EQ(table.at("target").levels.size(), 3U);
-    EXPECT_EQ(data::guess_target(table), "target");
+    EXPECT_EQ(data::guess_target(table).name, "target");
     EXPECT_EQ(data::guess_task(table.at("target")), data::Task::kClassification);
     EXPECT_EQ(io::to_csv(table), content_of(kData + name)) << name;
   }

@@ -1,6 +1,8 @@
 // Targets: found, described, encoded, and predictions turned back into a table.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cmath>
 #include <limits>
 #include <string>
@@ -28,9 +30,31 @@ Target fit(const io::Table& table, std::optional<Task> task = {}) {
 }
 
 TEST(Target, IsGuessedByNameElseLast) {
-  EXPECT_EQ(data::guess_target(table_of("a,Label,b\n1,2,3\n")), "Label");
-  EXPECT_EQ(data::guess_target(table_of("y,target,b\n1,2,3\n")), "target");
-  EXPECT_EQ(data::guess_target(table_of("labels,a,income\n1,2,3\n")), "income");
+  const auto guess = [](const std::string& header) {
+    const auto commas = std::count(header.begin(), header.end(), ',');
+    std::string text = header + "\n";
+    for (const char* row : {"1", "2"}) {
+      for (std::ptrdiff_t i = 0; i < commas; ++i) text += std::string(row) + ",";
+      text += std::string(row) + "\n";
+    }
+    return data::guess_target(table_of(text)).name;
+  };
+  EXPECT_EQ(guess("a,Label,b"), "Label");
+  EXPECT_EQ(guess("y,target,b"), "target");
+  EXPECT_EQ(guess("labels,a,income"), "labels");
+  EXPECT_EQ(guess("churn,female,tenure,total_charges"), "churn");
+  EXPECT_EQ(guess("Status,Seniority,Home,Price"), "Price");
+  EXPECT_EQ(guess("PassengerId,Survived,Pclass,Name,Embarked"), "Survived");
+  EXPECT_EQ(guess("Lot_Area,Misc_Val,Sale_Condition,Sale_Price,Longitude,Latitude"), "Sale_Price");
+  EXPECT_EQ(guess("Lot,SalePrice,Longitude,Latitude"), "SalePrice");
+  EXPECT_EQ(guess("lot,unit_price,list_price,sale_price,x"), "x") << "three that could be it";
+  EXPECT_EQ(guess("age,marital-status,sex,earns"), "earns");
+  EXPECT_EQ(guess("id,loan_status,a,b"), "b") << "in the middle, a status may be anything";
+  EXPECT_EQ(guess("id,a,b,loan status"), "loan status");
+  EXPECT_EQ(data::guess_target(table_of("a,target,b\n1,1,2\n3,1,4\n")).name, "b") << "one that never changes";
+  EXPECT_EQ(data::guess_target(table_of("a,label,b\n1,p,2\n3,q,4\n5,r,7\n")).name, "b") << "one that names its row";
+  EXPECT_EQ(data::guess_target(table_of("a,b\n1,2\n")).reason, "the last column");
+  EXPECT_EQ(data::guess_target(table_of("a,y,b\n1,2,3\n")).reason, "by its name");
   EXPECT_EQ(message_of([] { data::guess_target({}); }),
             "guess_target: the table has no columns; read one with a header");
 }

@@ -50,7 +50,16 @@ class Help : public CLI::Formatter {
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
     std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
     for (std::size_t at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n")) text.erase(at, 1);
-    return text;
+    while (text.ends_with("\n\n")) text.pop_back();
+    return text.ends_with('\n') ? text : text + '\n';
+  }
+
+  std::string make_subcommands(const CLI::App* app, CLI::AppFormatMode) const override {
+    std::string text;
+    for (const CLI::App* verb : app->get_subcommands([](const CLI::App*) { return true; })) {
+      text += padded("  " + verb->get_name(), kTextColumn) + verb->get_description() + "\n";
+    }
+    return text.empty() ? text : "\nVerbs\n" + text;
   }
 
   std::string make_group(std::string group, bool positional, std::vector<const CLI::Option*> options) const override {
@@ -65,7 +74,7 @@ class Help : public CLI::Formatter {
 std::shared_ptr<CLI::FormatterBase> help_formatter() {
   auto help = std::make_shared<Help>();
   help->column_width(kTextColumn);
-  help->label("SUBCOMMAND", "VERB");
+  help->label("Positionals", "Arguments");
   return help;
 }
 

@@ -68,7 +68,7 @@ std::string class_list(const data::Target& target, const std::vector<std::int64_
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
-void show_table(const TrainOptions& options, const Job& job, const io::Table& table,
+void show_table(const TrainOptions& options, const Job& job, const io::Table& table, const std::string& guessed,
                 const std::vector<std::int64_t>& counts) {
   const data::Target& target = job.model.target;
   if (options.json) {
@@ -78,25 +78,24 @@ void show_table(const TrainOptions& options, const Job& job, const io::Table& ta
     }
     Line dropped = Line::object();
     for (const auto& [column, reason] : job.model.table.dropped) dropped[column] = reason;
-    print_json({{"event", "data"},
-                {"source", table.source},
-                {"rows", table.rows},
-                {"target", target.name},
-                {"task", data::name_of(target.task)},
-                {"classes", target.classes},
-                {"class_counts", counts},
-                {"columns", columns},
-                {"left_out", dropped},
-                {"training_rows", rows_of(job.training)},
-                {"validation_rows", rows_of(job.validation)},
-                {"test_rows", rows_of(job.test)}});
+    Line line = {{"event", "data"}, {"source", table.source}, {"rows", table.rows}, {"target", target.name}};
+    if (!guessed.empty()) line["target_guessed"] = guessed;
+    line.update({{"task", data::name_of(target.task)},
+                 {"classes", target.classes},
+                 {"class_counts", counts},
+                 {"columns", columns},
+                 {"left_out", dropped},
+                 {"training_rows", rows_of(job.training)},
+                 {"validation_rows", rows_of(job.validation)},
+                 {"test_rows", rows_of(job.test)}});
+    print_json(line);
     return;
   }
   if (options.quiet) return;
   say("{}: {}, {}\n", table.source, counted(table.rows, "row", "rows"),
       counted(static_cast<std::int64_t>(table.columns.size()), "column", "columns"));
   for (const std::string& note : table.notes) say("  note: {}\n", note);
-  const std::string why = options.target.empty() ? " (guessed; --target chooses another)" : "";
+  const std::string why = guessed.empty() ? "" : fmt::format(" (guessed: {}; --target COLUMN takes another)", guessed);
   if (target.task == data::Task::kClassification) {
     say("target: {}{}: {} classes: {}\n", target.name, why, target.classes.size(), class_list(target, counts));
   } else {
@@ -108,8 +107,11 @@ void show_table(const TrainOptions& options, const Job& job, const io::Table& ta
 
 Job read_table_job(const TrainOptions& options) {
   if (!options.classes.empty()) usage("--classes names the classes of pictures, and '{}' is a table", options.data);
+  if (!options.size.empty()) usage("--size is the size of pictures, and '{}' is a table; leave it out", options.data);
   const io::Table table = io::read_csv(options.data);
-  const std::string name = options.target.empty() ? data::guess_target(table) : options.target;
+  data::TargetGuess guess{.name = options.target, .reason = ""};
+  if (options.target.empty()) guess = data::guess_target(table);
+  const std::string& name = guess.name;
   const data::Rows rows = data::labelled_rows(table, name);
   std::optional<data::Task> task;
   if (options.task == "classification") task = data::Task::kClassification;
@@ -150,7 +152,7 @@ Job read_table_job(const TrainOptions& options) {
     counts = count_classes(job.training.y, target.classes.size());
     job.model.training["class_counts"] = counts;
   }
-  show_table(options, job, table, counts);
+  show_table(options, job, table, guess.reason, counts);
   return job;
 }
 
@@ -178,7 +180,13 @@ Job read_picture_job(const TrainOptions& options) {
   if (!options.target.empty() || options.task == "regression" || !options.ignore.empty() || options.test > 0) {
     usage("--target, --task regression, --ignore and --test are for tables, and '{}' holds pictures", options.data);
   }
-  data::Pictures pictures = data::read_pictures(options.data);
+  data::PictureOptions form;
+  if (!options.size.empty()) form.shape = {options.size.front(), options.size.back()};
+  data::Pictures pictures = data::read_pictures(options.data, form);
+  if (!options.size.empty() && pictures.training.files.empty()) {
+    usage("--size is for PNG and JPEG files, and the pictures of '{}' are arrays of one size; leave it out",
+          options.data);
+  }
   if (!options.classes.empty()) {
     if (options.classes.size() != pictures.classes.size()) {
       usage("--classes: {} names are given, and '{}' has {} classes; name each, in the order of their numbers",

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "cli.h"
+#include "io/text.h"
 #include "pellucid/error.h"
 #include "pellucid/version.h"
 
@@ -19,8 +20,12 @@ constexpr const char* kFooter =
     "  pellucid evaluate income.safetensors held-out.csv\n"
     "  pellucid inspect income.safetensors\n"
     "  pellucid train /usr/share/datasets/fashion-mnist --hidden 256,128 --epochs 10\n\n"
-    "`pellucid VERB --help` has all options of a verb. Exit status: 0 done; 1 the data, a file or the training is at "
-    "fault;\n2 the command line is; 130 interrupted (the best parameters so far were saved).";
+    "`pellucid VERB --help` has the options of a verb.\n\n"
+    "Exit status\n"
+    "  0    done\n"
+    "  1    the data, a file or the training is at fault\n"
+    "  2    the command line or the configuration file is at fault\n"
+    "  130  interrupted; train saved the best parameters so far";
 
 int complain(const char* text, int status) {
   std::fflush(stdout);
@@ -28,10 +33,35 @@ int complain(const char* text, int status) {
   return status;
 }
 
+// What the parser says, in words that help: an option that does not exist comes before one that is missing.
+std::string explain(const CLI::App& program, const CLI::ParseError& error, const std::vector<std::string>& verbs) {
+  const CLI::App* verb = &program;
+  std::string command = "pellucid";
+  for (const CLI::App* chosen : program.get_subcommands()) {
+    verb = chosen;
+    command += " " + chosen->get_name();
+  }
+  for (const std::string& word : program.remaining(true)) {
+    if (!word.starts_with("-")) {
+      return fmt::format("'{}' is one argument too many; `{} --help` shows what it takes", word, command);
+    }
+    std::vector<std::string> names;
+    for (const CLI::Option* option : verb->get_options()) {
+      if (option->nonpositional()) names.push_back("--" + option->get_lnames().front());
+    }
+    return fmt::format("there is no option '{}'; similar: {}; `{} --help` lists all", word,
+                       io::list_similar(word.substr(0, word.find('=')), names, 2), command);
+  }
+  if (verb == &program && program.get_subcommands().empty() && error.get_name() == "RequiredError") {
+    return fmt::format("a verb is needed: {}; `pellucid --help` explains them", fmt::join(verbs, ", "));
+  }
+  return fmt::format("{}; `{} --help` explains the options", error.what(), command);
+}
+
 int run(int argc, char** argv) {
   CLI::App program("Trains neural networks on tables and pictures, and predicts with them.", "pellucid");
   program.set_version_flag("--version", std::string("pellucid ") + version(), "The version");
-  program.set_help_flag("--help", "This text");
+  program.set_help_flag("-h,--help", "This text");
   program.require_subcommand(1);
   program.footer(kFooter);
   program.formatter(help_formatter());
@@ -45,19 +75,23 @@ int run(int argc, char** argv) {
   for (const CLI::App* verb : program.get_subcommands([](const CLI::App*) { return true; })) {
     verbs.push_back(verb->get_name());
   }
-  if (argc > 1 && argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end()) {
-    usage("there is no verb '{}'; take one of {}", argv[1], fmt::join(verbs, ", "));
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words[0] == "help") {  // `help VERB` is `VERB --help`
+    words.erase(words.begin());
+    words.emplace_back("--help");
   }
+  if (!words.empty() && !words[0].starts_with("-") && std::find(verbs.begin(), verbs.end(), words[0]) == verbs.end()) {
+    usage("there is no verb '{}'; take one of {}", words[0], fmt::join(verbs, ", "));
+  }
+  std::reverse(words.begin(), words.end());  // as the parser wants them
   try {
-    program.parse(argc, argv);
+    program.parse(words);
   } catch (const CLI::Success& success) {  // --help and --version
     const int status = program.exit(success);
     flush();
     return status;
   } catch (const CLI::ParseError& error) {
-    std::string verb = "pellucid";
-    for (const CLI::App* chosen : program.get_subcommands()) verb += " " + chosen->get_name();
-    return complain(fmt::format("{}; `{} --help` explains the options", error.what(), verb).c_str(), kUsage);
+    return complain(explain(program, error, verbs).c_str(), kUsage);
   }
   const int status = action();
   flush();

@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "cli.h"
+#include "io/text.h"
 #include "pellucid/io.h"
 #include "pellucid/loss.h"
 #include "pellucid/ops.h"
@@ -30,6 +31,33 @@ void warn_of_values(const data::Encoded& encoded, const std::string& source) {
     warn(fmt::format("{}: column '{}' is missing in {}, and never was in training; the middle value stands for it",
                      source, column, counted(rows, "row", "rows")));
   }
+}
+
+// The model's numbers of the pictures' classes. Where these have names (those of class folders), the names decide.
+Array labels_for(const Model& model, const std::vector<std::string>& classes, const data::PictureSet& set,
+                 const std::string& path) {
+  const std::vector<std::string>& known = model.target.classes;
+  if (!set.files.empty() && classes != known) {
+    std::vector<std::int64_t> labels = set.labels.to_vector<std::int64_t>();
+    for (std::int64_t& label : labels) {
+      const std::string& name = classes[static_cast<std::size_t>(label)];
+      const auto at = std::find(known.begin(), known.end(), name);
+      if (at == known.end()) {
+        base::fail(
+            "'{}': the class '{}' is none of those that the model knows: {}; take the data set it was trained on", path,
+            name, io::list_similar(name, known));
+      }
+      label = at - known.begin();
+    }
+    return Array::from(labels);
+  }
+  // Without names, classes are numbered up to the largest label that is there.
+  const auto most = max(set.labels).item<std::int64_t>();
+  if (most >= static_cast<std::int64_t>(known.size())) {
+    base::fail("'{}': label {} is not one of the {} classes that the model knows; take the data set it was trained on",
+               path, most, known.size());
+  }
+  return set.labels;
 }
 
 }  // namespace
@@ -114,30 +142,36 @@ Examples read_examples(const Model& model, const std::string& path, bool targets
     return examples;
   }
   Array images;
+  const data::PictureOptions form{.shape = model.pictures.shape};
+  const auto take = [&](data::PictureSet& set) {
+    images = set.images;
+    examples.files = std::move(set.files);
+    if (set.resized > 0) {
+      warn(fmt::format("{}: {} brought to the model's size, {} x {} pixels", path,
+                       counted(set.resized, "picture was", "pictures were"), model.pictures.shape[0],
+                       model.pictures.shape[1]));
+    }
+  };
   if (!targets && is_single_idx(path)) {
     images = io::read_idx(path);
+  } else if (!targets && data::holds_images(path)) {
+    data::PictureSet set = data::read_images(path, form);
+    take(set);
   } else {
     if (data::recognise(path) != data::Source::kPictures) {
       base::fail(
-          "'{}' is not recognised as pictures, and the model was trained on pictures; give a folder of IDX files"
-          " or an NPZ file",
+          "'{}' is not recognised as pictures, and the model was trained on pictures; give PNG or JPEG files, a folder "
+          "of "
+          "IDX files or an NPZ file",
           path);
     }
-    data::Pictures pictures = data::read_pictures(path);
+    data::Pictures pictures = data::read_pictures(path, form);
     data::PictureSet& set = pictures.test.size() > 0 ? pictures.test : pictures.training;
     examples.source += pictures.test.size() > 0 ? " (test images)" : " (images)";
-    images = set.images;
     if (targets) {
-      // Without names in the folder, classes are numbered up to the largest label that is there.
-      const Array most = max(set.labels);
-      if (most.item<std::int64_t>() >= static_cast<std::int64_t>(model.target.classes.size())) {
-        base::fail(
-            "'{}': label {} is not one of the {} classes that the model knows; take the data set it was trained"
-            " on",
-            path, most.item<std::int64_t>(), model.target.classes.size());
-      }
-      examples.y = set.labels;
+      examples.y = labels_for(model, pictures.classes, set, path);
     }
+    take(set);
   }
   if (images.rank() < 1 || images.shape()[0] == 0) base::fail("'{}' holds no pictures; give at least one", path);
   examples.x = encode_pictures(model.pictures, images, path);

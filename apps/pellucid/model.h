@@ -35,13 +35,15 @@ Array encode_pictures(const data::PicturePreprocessing& preprocessing, const Arr
 /// Examples read from a file for a model that is there.
 struct Examples {
   std::string source;
-  Array x;  // what the network takes
-  Array y;  // classes (n) or standardised numbers (n, 1); undefined where there are no targets
+  Array x;                         // what the network takes
+  Array y;                         // classes (n) or standardised numbers (n, 1); undefined where there are no targets
+  std::vector<std::string> files;  // where each is a file of its own: their names
   std::int64_t rows = 0;
   std::int64_t unlabelled = 0;  // rows left out, since they have no target
 };
-/// Reads a table, pictures (the test part where there is one), or a single IDX file of pictures. With `targets`, rows
-/// without one are left out. Warns of values that training has not seen. Throws Error where the file does not fit.
+/// Reads a table, pictures (the test part where there is one), or without `targets` also a single IDX file, a PNG or
+/// JPEG file or a folder of them. With `targets`, rows without one are left out. Warns of values that training has not
+/// seen, and of pictures that were brought to the model's size. Throws Error where the file does not fit.
 Examples read_examples(const Model& model, const std::string& path, bool targets);
 
 /// Probabilities (rows, classes), or standardised values (rows, 1).

@@ -14,12 +14,22 @@ struct PredictOptions {
   int threads = 0;
 };
 
+io::Column file_column(const std::vector<std::string>& files) {
+  io::Column column;
+  column.name = "file";
+  column.text = true;
+  column.levels = files;
+  for (std::size_t i = 0; i < files.size(); ++i) column.codes.push_back(static_cast<std::int32_t>(i));
+  return column;
+}
+
 int run(const PredictOptions& options) {
   if (!options.out.empty()) io::check_writable(options.out);
   if (options.threads > 0) set_threads(options.threads);
   Model model = load(options.model);
   const Examples examples = read_examples(model, options.data, false);
-  const io::Table table = data::decode_predictions(model.target, predictions(model, examples.x));
+  io::Table table = data::decode_predictions(model.target, predictions(model, examples.x));
+  if (!examples.files.empty()) table.columns.insert(table.columns.begin(), file_column(examples.files));
   if (options.out.empty()) {
     say(io::to_csv(table));
   } else {
@@ -36,7 +46,7 @@ void add_predict(CLI::App& program, Action& action) {
   verb.add_option("model", options->model, "A file that train wrote")->required()->type_name("MODEL");
   verb.add_option("data", options->data,
                   "A CSV file with the columns of training (the target may be absent), pictures as for train (their "
-                  "test part), or one IDX file of pictures")
+                  "test part), one IDX file of pictures, a PNG or JPEG file, or a folder of them")
       ->required()
       ->type_name("DATA");
   verb.add_option("--out", options->out, "The CSV file (standard output where left out)")->type_name("FILE");
@@ -44,10 +54,13 @@ void add_predict(CLI::App& program, Action& action) {
       ->check(unnamed(CLI::Range(1, 1024)))
       ->type_name("N");
   verb.footer(
-      "One line for each row, in their order: the prediction, and for classes the probability of each.\n\n"
+      "One line for each row, in their order: the prediction, and for classes the probability of each; before them "
+      "the\n"
+      "name of the file where each picture is one.\n\n"
       "Examples:\n"
       "  pellucid predict income.safetensors new.csv > out.csv\n"
-      "  pellucid predict fashion.safetensors t10k-images-idx3-ubyte.gz --out out.csv");
+      "  pellucid predict fashion.safetensors t10k-images-idx3-ubyte.gz --out out.csv\n"
+      "  pellucid predict pets.safetensors photo.jpg");
   verb.callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

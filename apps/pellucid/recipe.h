@@ -20,6 +20,7 @@ struct TrainOptions {
   std::string task = "auto";
   std::vector<std::string> ignore;
   std::vector<std::string> classes;  // names for the classes of pictures
+  std::vector<std::int64_t> size;    // of pictures: empty, one number, or height and width
 
   std::optional<std::vector<std::int64_t>> hidden;
   std::string activation, loss, optimizer, schedule;  // empty: chosen
@@ -34,7 +35,7 @@ struct TrainOptions {
 
   int threads = 0;  // 0: as the environment says
   std::string out, log, config;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, resume = false;
 };
 
 /// Trains and saves; gives the exit status.

@@ -87,6 +87,21 @@ Json report_part(const TrainOptions& options, Job& job, const Dataset& part, con
   return Json::parse(line.dump());
 }
 
+// Beside the model, except where that is a device.
+Checkpoint checkpoint_for(const TrainOptions& options, std::string recipe) {
+  std::error_code error;
+  if (fs::exists(options.out, error) && !fs::is_regular_file(options.out, error)) return {};
+  Checkpoint checkpoint{.path = options.out + ".checkpoint", .resume = options.resume, .note = std::move(recipe)};
+  const bool there = fs::exists(checkpoint.path, error);
+  if (there && !options.resume) {
+    warn(fmt::format(
+        "'{}' is of a training that was interrupted; it will be overwritten, and --resume would go on with it",
+        checkpoint.path));
+  }
+  if (!there && options.resume) warn(fmt::format("there is no '{}' to go on with; training begins", checkpoint.path));
+  return checkpoint;
+}
+
 }  // namespace
 
 int run_train(TrainOptions options) {
@@ -141,8 +156,10 @@ int run_train(TrainOptions options) {
     view.within(progress);
     return true;
   };
+  fitting.checkpoint = checkpoint_for(options, to_json(recipe).dump());
   const FitResult result = fit(job.model.network, job.training, fitting);
   view.finish();
+  if (!result.checkpoint_error.empty()) warn("the last checkpoint is not there: " + result.checkpoint_error);
   if (result.reason == Reason::kDiverged) base::fail("training {}; no model was written", result.explanation);
 
   if (options.json) {
@@ -152,7 +169,8 @@ int run_train(TrainOptions options) {
                 {"epoch", result.epoch},
                 {"kept_epoch", result.kept_epoch},
                 {"steps", result.steps},
-                {"seconds", result.seconds}});
+                {"seconds", result.seconds},
+                {"resumable", fs::exists(fitting.checkpoint.path)}});
   } else if (!options.quiet) {
     say("ended: {}, after {} and {}; the parameters of epoch {} are kept\n", result.explanation,
         counted(result.steps, "step", "steps"), duration(result.seconds), result.kept_epoch);
@@ -186,7 +204,10 @@ int run_train(TrainOptions options) {
   }
   save(options.out, job.model);
   if (options.json) print_json({{"event", "saved"}, {"path", options.out}});
-  if (!options.json && !options.quiet) say("\nsaved {}\n", options.out);
+  if (!options.json && !options.quiet) {
+    say("\nsaved {}\n", options.out);
+    if (fs::exists(fitting.checkpoint.path)) say("the same command with --resume goes on where this one stopped\n");
+  }
   return result.reason == Reason::kInterrupted ? kInterrupted : kDone;
 }
 

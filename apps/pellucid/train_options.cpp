@@ -19,13 +19,15 @@ void add_train(CLI::App& program, Action& action) {
   const auto share = CLI::Range(0.0, 0.999);
   const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
 
-  verb.add_option("data", o.data, "A CSV file (header; plain or .gz), a folder of IDX files, or an NPZ file")
+  verb.add_option("data", o.data,
+                  "A CSV file (header; plain or .gz), a folder of IDX files or of class folders of PNG and JPEG, or an "
+                  "NPZ file")
       ->required()
       ->type_name("DATA");
   verb.add_option("--target", o.target, "The column to predict (guessed where left out)")
       ->type_name("COLUMN")
       ->group("Data");
-  verb.add_option("--task", o.task, "auto, classification or regression")
+  verb.add_option("--task", o.task, "auto, classification or regression (auto: by the target's values)")
       ->check(unnamed(CLI::IsMember({"auto", "classification", "regression"})))
       ->type_name("TASK")
       ->group("Data");
@@ -37,6 +39,12 @@ void add_train(CLI::App& program, Action& action) {
       ->delimiter(',')
       ->type_name("NAMES")
       ->group("Data");
+  verb.add_option("--size", o.size, "PNG and JPEG: the size that all are brought to, 64 or 48,64 (height, width)")
+      ->delimiter(',')
+      ->expected(1, 2)
+      ->check(unnamed(CLI::Range(std::int64_t{1}, std::int64_t{65535})))
+      ->type_name("PIXELS")
+      ->group("Data");
   verb.add_option("--validation", o.validation,
                   "The share of rows held out to choose the best epoch (0.2; pictures 0.1; 0: none)")
       ->check(unnamed(share))
@@ -47,12 +55,14 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("SHARE")
       ->group("Data");
 
-  verb.add_option("--hidden", o.hidden, "Sizes of the hidden layers: 256,128; 0 for none")
+  verb.add_option("--hidden", o.hidden, "Sizes of the hidden layers, 0 for none (tables 256,256,256; pictures 256,128)")
       ->delimiter(',')
       ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20)))
       ->type_name("SIZES")
       ->group("Network");
-  verb.add_option("--activation", o.activation, fmt::format("One of: {}", fmt::join(activation_names(), ", ")))
+  verb.add_option("--activation", o.activation,
+                  fmt::format("One of: {} (tables selu for classes, mish for numbers; pictures relu)",
+                              fmt::join(activation_names(), ", ")))
       ->check(unnamed(CLI::IsMember(activation_names())))
       ->type_name("NAME")
       ->group("Network");
@@ -63,10 +73,11 @@ void add_train(CLI::App& program, Action& action) {
 
   verb.add_option("--loss", o.loss,
                   "Classes: cross_entropy, focal[=gamma]. Numbers: mean_squared_error, mean_absolute_error, "
-                  "huber[=delta], log_cosh, quantile[=q]")
+                  "huber[=delta], log_cosh, quantile[=q] (the first of each)")
       ->type_name("NAME")
       ->group("Training");
-  verb.add_option("--label-smoothing", o.label_smoothing, "For cross_entropy: the share of each label spread over all")
+  verb.add_option("--label-smoothing", o.label_smoothing,
+                  "For cross_entropy: the share of each label spread over all (tables 0.1; pictures 0)")
       ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Training");
@@ -74,15 +85,17 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(CLI::IsMember(optim::names())))
       ->type_name("NAME")
       ->group("Training");
-  verb.add_option("--learning-rate", o.learning_rate, "The learning rate, the highest one of a schedule")
+  verb.add_option("--learning-rate", o.learning_rate,
+                  "The learning rate, the highest one of a schedule (0.002; lion 0.0003; sgd and the like 0.05)")
       ->check(unnamed(positive))
       ->type_name("RATE")
       ->group("Training");
-  verb.add_option("--schedule", o.schedule, fmt::format("One of: {}", fmt::join(schedule::names(), ", ")))
+  verb.add_option("--schedule", o.schedule, fmt::format("One of: {} (one-cycle)", fmt::join(schedule::names(), ", ")))
       ->check(unnamed(CLI::IsMember(schedule::names())))
       ->type_name("NAME")
       ->group("Training");
-  verb.add_option("--weight-decay", o.weight_decay, "Decoupled weight decay")
+  verb.add_option("--weight-decay", o.weight_decay,
+                  "Decoupled weight decay (adamw: 0.3 where labels are smoothed, else 0.01; others 0)")
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("RATE")
       ->group("Training");
@@ -94,8 +107,9 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("STRENGTH")
       ->group("Training");
-  verb.add_option("--average", o.average,
-                  "Validate and keep a moving average of the parameters, which forgets a step by this factor; 0: none")
+  verb.add_option(
+          "--average", o.average,
+          "Validate and keep a moving average of the parameters, which forgets a step by this factor; 0: none (0)")
       ->check(unnamed(share))
       ->type_name("DECAY")
       ->group("Training");
@@ -105,12 +119,15 @@ void add_train(CLI::App& program, Action& action) {
       ->transform(unnamed(CLI::CheckedTransformer(std::map<std::string, bool>{{"yes", true}, {"no", false}})))
       ->type_name("YES|NO")
       ->group("Training");
-  verb.add_option("--batch", o.batch, "Examples in a step")->check(unnamed(count))->type_name("N")->group("Training");
-  verb.add_option("--epochs", o.epochs, "The most passes over the training rows")
+  verb.add_option("--batch", o.batch, "Examples in a step (tables 32 up to 2,000 rows, else 128; pictures 128)")
       ->check(unnamed(count))
       ->type_name("N")
       ->group("Training");
-  verb.add_option("--patience", o.patience, "Epochs without a better one before training ends; 0: never")
+  verb.add_option("--epochs", o.epochs, "The most passes over the training rows (tables 100; pictures 10)")
+      ->check(unnamed(count))
+      ->type_name("N")
+      ->group("Training");
+  verb.add_option("--patience", o.patience, "Epochs without a better one before training ends; 0: never (0)")
       ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40)))
       ->type_name("N")
       ->group("Training");
@@ -120,12 +137,15 @@ void add_train(CLI::App& program, Action& action) {
       ->group("Training");
   verb.add_option("--seed", o.seed, "Everything random comes from it (0)")->type_name("N")->group("Training");
 
-  verb.add_option("--threads", o.threads, "Threads to work with; results do not depend on it")
+  verb.add_option("--threads", o.threads, "Threads to work with; results do not depend on it (all processors)")
       ->check(unnamed(CLI::Range(1, 1024)))
       ->type_name("N")
       ->group("Running");
   verb.add_option("--out", o.out, "The model file (DATA's name with .safetensors, in this folder)")
       ->type_name("FILE")
+      ->group("Running");
+  verb.add_flag("--resume", o.resume,
+                "Go on with a training that was interrupted: from OUT.checkpoint, with the same options and result")
       ->group("Running");
   verb.add_option("--log", o.log, "A file of JSON lines with the time of each epoch")
       ->type_name("FILE")

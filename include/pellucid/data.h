@@ -31,9 +31,15 @@ enum class Task { kClassification, kRegression };
 /// "classification" or "regression".
 std::string_view name_of(Task task);
 
-/// The column that is most likely the target: one named target, label, class, y, outcome or response (any case), else
-/// the last. A guess to be shown, not to be acted on in silence.
-std::string guess_target(const Table& table);
+struct TargetGuess {
+  std::string name;
+  std::string reason;  // "by its name", "the last column"
+};
+/// The column that is most likely the target: one named target, label, class, y, outcome, response and the like; else
+/// one with a name that outcomes often have (churn, status, price, sale_price, ...), at the table's ends before others;
+/// else the last. Case and separators do not count; columns that are the same in all rows, or text that differs in
+/// each, are passed over. A guess to be shown, not to be acted on in silence. Throws Error for a table without columns.
+TargetGuess guess_target(const Table& table);
 /// Text, two distinct numbers, or at most 20 distinct whole numbers in five times as many rows: classification.
 Task guess_task(const Column& target);
 
@@ -167,26 +173,45 @@ Preprocessing preprocessing_from_json(const std::string& json);
 
 /// Pictures and their classes; `images` is undefined where there are none.
 struct PictureSet {
-  Array images;  // uint8 (n, height, width) or (n, height, width, channels)
-  Array labels;  // int64 (n)
+  Array images;                         // uint8 (n, height, width) or (n, height, width, channels)
+  Array labels;                         // int64 (n); undefined where read_images gave the pictures
+  std::vector<std::string> files = {};  // PNG and JPEG: where each came from, below the path that was read
+  std::int64_t resized = 0;             // and how many were brought to another size
   std::int64_t size() const { return images.defined() ? images.shape()[0] : 0; }
 };
 struct Pictures {
   PictureSet training, test;
-  std::vector<std::string> classes;  // from a file labels.txt in the folder, one a line; else "0", "1", ...
+  std::vector<std::string> classes;  // names of class folders; lines of labels.txt; else "0", "1", ...
+};
+
+/// How PNG and JPEG files are read. Other files are taken as they are.
+struct PictureOptions {
+  /// (height, width) or (height, width, channels) that all are brought to: resized (see io/image.h), grey to 3 equal
+  /// channels, colours to their brightness. Without a size, pictures that differ in size are an Error; without
+  /// channels, grey ones get three where others have colours.
+  Shape shape = {};
 };
 
 /// What a path holds, seen from its first bytes and names.
 enum class Source { kTable, kPictures };
-/// A folder with IDX files, or an NPZ file: pictures. Any other file: a table. Throws Error for what is not there, and
-/// for a folder without IDX files.
+/// A folder with IDX files, with PNG or JPEG files or with folders of them, a PNG or JPEG file, or an NPZ file:
+/// pictures. Any other file: a table. Throws Error for what is not there, and for a folder without any of these.
 Source recognise(const std::string& path);
 
 /// A folder of IDX files named as MNIST's (train-images-idx3-ubyte, t10k-labels-idx1-ubyte.gz, ...; "test" for "t10k"),
-/// or an NPZ file with x_train, y_train, x_test, y_test (or train_images, ...; or x, y alone). Throws Error: files
-/// missing or there twice, images and labels that differ in number, images that are no bytes, labels that are negative,
-/// beyond the names, or 65536 and above.
-Pictures read_pictures(const std::string& path);
+/// or an NPZ file with x_train, y_train, x_test, y_test (or train_images, ...; or x, y alone), or a folder with a
+/// folder of PNG and JPEG files for each class (or folders train and test, else val, with one for each class in them).
+/// Files are taken in the order of their names; hidden ones and those of other kinds are passed over.
+///
+/// Throws Error: files missing or there twice, images and labels that differ in number, images that are no bytes,
+/// labels that are negative, beyond the names, or 65536 and above; one class alone; a class in the test part that
+/// training does not have; PNG and JPEG files that are damaged or differ in size.
+Pictures read_pictures(const std::string& path, const PictureOptions& options = {});
+
+/// A PNG or JPEG file, or all in a folder (not in folders within it), without classes. Throws Error as read_pictures.
+PictureSet read_images(const std::string& path, const PictureOptions& options = {});
+/// True where read_images has something to read at `path`.
+bool holds_images(const std::string& path);
 
 /// All that stands between pictures and a network.
 struct PicturePreprocessing {

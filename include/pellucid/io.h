@@ -1,4 +1,5 @@
-// Files: CSV tables, IDX, NPY and NPZ arrays, safetensors, and the model file. Nothing that is read here can run code.
+// Files: CSV tables, IDX, NPY and NPZ arrays, PNG and JPEG images, safetensors, and the model file. Nothing that is
+// read here can run code.
 //
 // Every reader checks all that a file claims (sizes, offsets, types) before it allocates; what is wrong is thrown as an
 // Error that names the file, the line or byte, and the remedy. Every writer writes beside the file's place, syncs and
@@ -101,6 +102,11 @@ Array read_npy(const std::string& path);
 void write_npy(const std::string& path, const Array& array);
 /// The arrays of an NPZ file by their names (without ".npy"), stored or deflated.
 std::map<std::string, Array> read_npz(const std::string& path);
+
+/// A PNG or JPEG file as uint8 (height, width) where it is grey and (height, width, 3) where it has colours. 16 bits
+/// are brought to 8; what is transparent shows white; colour profiles are not looked at. Throws Error: neither of the
+/// two, a damaged or cut-off file, a JPEG of four colours (print), more than 2^28 pixels.
+Array read_image(const std::string& path);
 
 /// Named arrays and a few words on them.
 struct TensorFile {

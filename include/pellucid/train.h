@@ -107,6 +107,20 @@ struct Progress {
   double seconds = 0;         // since fit was called
 };
 
+/// A file from which a training that was interrupted goes on, with the same result, bit for bit.
+struct Checkpoint {
+  /// Empty: none is written. The file is there whole or not at all. It is written between two steps, also where
+  /// training is interrupted, stopped by a callback or out of time, and removed when training has come to its end.
+  std::string path = {};
+  /// At most so often.
+  double seconds = 60;
+  /// Go on from the file where there is one. It must be of the same module, data, batches, loss and seed, else it is an
+  /// Error; other options (schedule, patience, ...) are the caller's business.
+  bool resume = true;
+  /// Kept in the file, and must be equal too: for what fit cannot see, such as a recipe.
+  std::string note = {};
+};
+
 struct FitOptions {
   /// What is made small: a scalar (mean or sum) of (module(x), y, weights). It must be given.
   loss::Loss loss = {};
@@ -146,6 +160,8 @@ struct FitOptions {
   /// the parameters that it was computed with, those before the epoch's update.)
   bool restore_best = true;
   std::optional<double> max_seconds = {};
+
+  Checkpoint checkpoint = {};
 
   /// Everything random comes from it: batches, dropout, held-out rows, restarts.
   std::uint64_t seed = 0;
@@ -195,6 +211,8 @@ struct FitResult {
   std::vector<std::pair<std::string, double>> metrics = {};
   std::int64_t steps = 0;  // updates in all starts
   double seconds = 0;
+  /// Why the last checkpoint could not be written (training goes on without); empty where it was.
+  std::string checkpoint_error = {};
   /// Of all starts; of more than 8192 epochs every second, fourth, ... and the last of each start.
   std::vector<Epoch> history;
 
@@ -214,10 +232,10 @@ std::ostream& operator<<(std::ostream& out, const FitResult& result);
 /// Where training diverges, the module gets the best parameters kept, else those of the last finite epoch where there
 /// are batches, else those it had.
 ///
-/// Throws Error, before anything is changed: no loss or not a scalar one; no examples; numbers of examples in x, y and
-/// weights that differ; NaN or infinity in x, y or weights, negative weights (the row is named); class indices out of
-/// range (value and row are named); options out of range; a module without trainable parameters, or whose output the
-/// loss does not take.
+/// Throws Error, before anything is changed: a checkpoint that is damaged, of another training, or cannot be written;
+/// no loss or not a scalar one; no examples; numbers of examples in x, y and weights that differ; NaN or infinity in x,
+/// y or weights, negative weights (the row is named); class indices out of range (value and row are named); options out
+/// of range; a module without trainable parameters, or whose output the loss does not take.
 FitResult fit(nn::Ref module, const Dataset& data, const FitOptions& options);
 
 /// module(x) in evaluation, `batch_size` rows at a time, by one compiled plan. Throws Error for no rows.

@@ -1,4 +1,4 @@
-// Pictures and their classes, from folders of IDX files and from NPZ files.
+// Pictures and their classes, from folders of IDX files and from NPZ files; what a path holds.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "base/fail.h"
+#include "data/image_files.h"
 #include "io/file.h"
 #include "io/text.h"
 #include "pellucid/data.h"
@@ -49,17 +50,6 @@ bool is_idx_name(const std::string& name) {
     if (text.ends_with(end)) return part_of(name).has_value();
   }
   return false;
-}
-
-std::vector<std::string> names_in(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator i(folder, error), end; !error && i != end; i.increment(error)) {
-    names.push_back(i->path().filename().string());
-  }
-  if (error) fail("read_pictures: cannot list the folder '{}': {}", folder, error.message());
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 using Parts = std::array<std::pair<std::string, Array>, 4>;  // where each part came from, and the part
@@ -191,20 +181,34 @@ std::vector<std::string> class_names(const std::string& path, std::int64_t most)
 Source recognise(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
-    fail("cannot open '{}': {}; give a CSV file, an NPZ file or a folder of IDX files", path, base::errno_text(errno));
+    fail("cannot open '{}': {}; give a CSV file, an NPZ file or a folder of pictures", path, base::errno_text(errno));
   }
   if (S_ISDIR(status.st_mode)) {
     const std::vector<std::string> names = names_in(path);
     if (std::any_of(names.begin(), names.end(), is_idx_name)) return Source::kPictures;
+    if (holds_images(path) || has_class_folders(path)) return Source::kPictures;
     fail(
-        "'{}' is a folder without IDX files (train-images-idx3-ubyte, ...); give such a folder, an NPZ file or a CSV "
-        "file",
+        "'{}' is a folder without IDX files (train-images-idx3-ubyte, ...) and without folders of PNG or JPEG files, "
+        "one "
+        "for each class; give such a folder, an NPZ file or a CSV file",
         path);
   }
-  return lower(path).ends_with(".npz") ? Source::kPictures : Source::kTable;
+  return lower(path).ends_with(".npz") || holds_images(path) ? Source::kPictures : Source::kTable;
 }
 
-Pictures read_pictures(const std::string& path) {
+Pictures read_pictures(const std::string& path, const PictureOptions& options) {
+  if (is_folder(path)) {
+    const std::vector<std::string> names = names_in(path);
+    if (std::none_of(names.begin(), names.end(), is_idx_name)) {
+      if (has_class_folders(path)) return read_class_folders(path, options);
+      if (holds_images(path)) {
+        fail("read_pictures: the images in '{}' have no classes; put those of each class into a folder of its own",
+             path);
+      }
+    }
+  } else if (holds_images(path)) {
+    fail("read_pictures: '{}' is one image; give a folder with a folder of images for each class", path);
+  }
   const Parts parts = is_folder(path) ? read_folder(path) : read_archive(path);
   std::int64_t most = 0;
   Pictures pictures;

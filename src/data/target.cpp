@@ -1,9 +1,6 @@
-// The column to be predicted: finding it, describing it, and going to and from the network's numbers.
+// The column to be predicted: describing it, and going to and from the network's numbers.
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cmath>
-#include <set>
 #include <unordered_map>
 
 #include "base/fail.h"
@@ -95,34 +92,6 @@ void fit_scale(Target& target, const Column& column, std::span<const std::int64_
 }  // namespace
 
 std::string_view name_of(Task task) { return task == Task::kClassification ? "classification" : "regression"; }
-
-std::string guess_target(const Table& table) {
-  if (table.columns.empty()) fail("guess_target: the table{} has no columns; read one with a header", where(table));
-  constexpr std::array<std::string_view, 6> kNames = {"target", "label", "class", "y", "outcome", "response"};
-  for (const std::string_view name : kNames) {
-    for (const Column& column : table.columns) {
-      if (io::edit_distance(column.name, name) == 0) return column.name;
-    }
-  }
-  return table.columns.back().name;
-}
-
-Task guess_task(const Column& target) {
-  if (target.text) return Task::kClassification;
-  constexpr std::size_t kMostClasses = 20;
-  std::set<double> distinct;
-  bool whole = true;
-  std::size_t count = 0;
-  for (const double x : target.numbers) {
-    if (std::isnan(x)) continue;
-    ++count;
-    whole &= x == std::floor(x);
-    distinct.insert(x);
-    if (distinct.size() > kMostClasses) return Task::kRegression;
-  }
-  const bool few = whole && count >= 5 * distinct.size();
-  return distinct.size() <= 2 || few ? Task::kClassification : Task::kRegression;
-}
 
 Rows labelled_rows(const Table& table, const std::string& target) {
   const Column& column = table.at(target);

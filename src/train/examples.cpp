@@ -132,6 +132,7 @@ void check_options(const FitOptions& o) {
   if (o.target && !std::isfinite(*o.target)) fail("fit: target {} is not a finite number", *o.target);
   if (o.max_seconds) positive("max_seconds", *o.max_seconds);
   at_least("progress_seconds", o.progress_seconds, 0);
+  at_least("checkpoint.seconds", o.checkpoint.seconds, 0);
   if (o.validation.fraction && !(*o.validation.fraction > 0 && *o.validation.fraction < 1)) {
     fail("fit: validation {} must be a share of the examples between 0 and 1, such as 0.1", *o.validation.fraction);
   }

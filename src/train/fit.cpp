@@ -85,11 +85,12 @@ Loop::Loop(nn::Ref module, const Dataset& data, const FitOptions& options)
   }
   keep_best_ = o_.restore_best && (validated_ || o_.patience);
   bare_ = !setup_.gathered && !predictor_ && !o_.on_epoch && !o_.on_progress && !o_.patience &&
-          optimizer_.plateau() == nullptr;
+          optimizer_.plateau() == nullptr && o_.checkpoint.path.empty();
   const auto keys = random::split(random::key(o_.seed), 3);
   batch_key_ = keys[0];
   layer_key_ = keys[1];
   restart_key_ = keys[2];
+  resumes_ = prepare_checkpoint();
 }
 
 double Loop::monitored(const Epoch& epoch) const {
@@ -177,24 +178,26 @@ std::string Loop::explain(Reason reason, const Snapshot& snapshot) const {
 FitResult Loop::run() {
   interrupt_.emplace(o_.catch_interrupt);
   FitResult result;
-  Snapshot chosen;
-  for (start_ = 0;; ++start_) {
-    begin();
+  for (bool going_on = resumes_;; ++start_) {
+    going_on ? resume() : begin();
+    going_on = false;
     End end = train();
     Snapshot snapshot = kept(end);
-    history_.finish(last_);
-    total_steps_ += steps_;
     const bool again = start_ < o_.restarts &&
                        (!end || end == Reason::kMaxEpochs || end == Reason::kDiverged || end == Reason::kNoImprovement);
-    const double value = monitored(snapshot.epoch), known = monitored(chosen.epoch);
+    if (!again) end_checkpoint(*end);
+    history_.finish(last_);
+    total_steps_ += steps_;
+    const double value = monitored(snapshot.epoch), known = monitored(chosen_.epoch);
     if (start_ == 0 || end == Reason::kConverged || end == Reason::kTarget || std::isnan(known) ||
         better(value, known)) {
-      chosen = std::move(snapshot);
+      chosen_ = std::move(snapshot);
     }
     if (again) continue;
     result.reason = *end;
     break;
   }
+  const Snapshot& chosen = chosen_;
   interrupt_.reset();
   give(chosen);
   state_.clear();
@@ -209,6 +212,7 @@ FitResult Loop::run() {
     result.metrics.emplace_back(o_.metrics[i].name, chosen.epoch.metrics[i]);
   }
   result.steps = total_steps_;
+  result.checkpoint_error = checkpoint_error_;
   result.seconds = watch_.now();
   result.history = history_.take();
   fill_rates(result.history);

@@ -68,6 +68,7 @@ void Loop::begin() {
   if (setup_.shuffled) inputs_.emplace_back();
 
   steps_ = since_best_ = 0;
+  within_ = {};
   last_ = Epoch{.restart = start_, .loss = kNone};
   has_best_ = false;
   best_snapshot_ = finite_ = before_step_ = {};
@@ -143,7 +144,7 @@ Loop::End Loop::train_bare() {
 }
 
 Loop::End Loop::train_epochs() {
-  for (std::int64_t epoch = 1; epoch <= o_.max_epochs; ++epoch) {
+  for (std::int64_t epoch = last_.epoch + 1; epoch <= o_.max_epochs; ++epoch) {
     if (setup_.shuffled) {
       const auto key = random::fold_in(random::fold_in(batch_key_, Array(start_)), Array(epoch));
       inputs_.back() = random::permutation(key, examples_).evaluate();
@@ -158,34 +159,43 @@ Loop::End Loop::train_epochs() {
     if (end) return end;
     if (stop) return stop;
     if (start_ < o_.restarts && stalled(last_.loss)) return {};
+    if (checkpoint_due()) write_checkpoint();
   }
   return Reason::kMaxEpochs;
 }
 
-// False where the epoch was not finished; then `stop` says why. `loss` is the mean over the examples seen.
+// False where the epoch was not finished; then `stop` says why. `loss` is the mean over the examples seen. Begins where
+// `within_` stands: after a resumption that may be in the middle.
 bool Loop::run_batches(double& loss, End& stop) {
-  double sum = 0;
-  std::int64_t seen = 0;
   const auto run = [&](Compiled& step, std::int64_t rows, std::int64_t count) {
-    LossPlace place;
-    step.steps(state_, inputs_, count, [&](const Arrays& extra) {
-      const double value = place.read(extra);
-      ++steps_;
-      if (!std::isfinite(value)) {
-        failed_loss_ = value;
-        stop = Reason::kDiverged;
-        return false;
-      }
-      sum += value * static_cast<double>(rows);
-      seen += rows;
-      stop = between_steps(seen, sum / static_cast<double>(seen));
-      return !stop;
-    });
+    while (!stop && count > 0) {
+      LossPlace place;
+      bool due = false;
+      step.steps(state_, inputs_, count, [&](const Arrays& extra) {
+        const double value = place.read(extra);
+        ++steps_;
+        --count;
+        if (!std::isfinite(value)) {
+          failed_loss_ = value;
+          stop = Reason::kDiverged;
+          return false;
+        }
+        within_.sum += value * static_cast<double>(rows);
+        within_.seen += rows;
+        ++within_.steps;
+        stop = between_steps(within_.seen, within_.sum / static_cast<double>(within_.seen));
+        due = checkpoint_due();
+        return !stop && !due;
+      });
+      if (due && !stop && within_.seen < examples_) write_checkpoint();
+    }
   };
-  run(*step_, rows_, full_);
+  run(*step_, rows_, full_ - std::min(within_.steps, full_));
   if (!stop && rest_ > 0) run(*rest_step_, rest_, 1);
-  loss = sum / static_cast<double>(seen);
-  return seen == examples_;
+  loss = within_.sum / static_cast<double>(within_.seen);
+  if (within_.seen < examples_) return false;
+  within_ = {};
+  return true;
 }
 
 Loop::End Loop::between_steps(std::int64_t seen, double mean) {

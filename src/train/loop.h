@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 #include "pellucid/train.h"
@@ -22,6 +23,8 @@ class History {
   /// The last epoch of a start, which is kept in any case.
   void finish(const Epoch& last);
   std::vector<Epoch> take() { return std::move(kept_); }
+  nlohmann::json to_json() const;
+  static History from_json(const nlohmann::json& json);
 
  private:
   static constexpr std::size_t kMost = 8192;
@@ -66,9 +69,10 @@ class Loop {
   };
   /// Absent: stalled, where restarts are left.
   using End = std::optional<Reason>;
-  struct Step {
-    double loss = 0;
-    std::int64_t rows = 0;
+  /// How much of the present epoch is done.
+  struct Within {
+    std::int64_t steps = 0, seen = 0;  // and examples
+    double sum = 0;                    // of the losses of those
   };
 
   void begin();
@@ -92,6 +96,14 @@ class Loop {
   void fill_rates(std::vector<Epoch>& epochs) const;
   std::string explain(Reason reason, const Snapshot& snapshot) const;
 
+  // resume.cpp. Written and taken up between two steps, never within one.
+  bool prepare_checkpoint();  // true where there is one to go on from
+  bool checkpoint_due();
+  void write_checkpoint();
+  void resume();
+  void end_checkpoint(Reason reason);
+  nlohmann::json traits() const;
+
   Watch watch_;
   nn::Ref module_;
   const FitOptions& o_;
@@ -113,12 +125,17 @@ class Loop {
   std::optional<InterruptScope> interrupt_;
   History history_;
   std::int64_t total_steps_ = 0;
-  double next_progress_ = 0;
+  double next_progress_ = 0, next_checkpoint_ = 0;
+  Snapshot chosen_;  // of the starts before this one
+  bool resumes_ = false;
+  std::uint64_t data_digest_ = 0;
+  std::string checkpoint_error_;
 
   // Of the present start.
   std::int64_t start_ = 0, steps_ = 0, since_best_ = 0;
   Arrays state_, inputs_;
   Epoch last_;
+  Within within_;
   double best_ = 0;
   bool has_best_ = false;
   Snapshot first_, best_snapshot_, finite_, before_step_;
