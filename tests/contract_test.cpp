@@ -355,6 +355,29 @@ TYPED_TEST(ContractTest, EveryThreadCountGivesTheSameBitsAndRectangles) {
   }
 }
 
+// Steps of a that fall into few sets of the caches: a is packed, alone for a piece or once for all.
+TYPED_TEST(ContractTest, TransposedOnesOfWideMatrices) {
+  std::mt19937_64 random(6);
+  for (const auto& [m, n, k, step] : std::vector<std::array<Size, 4>>{{256, 100, 512, 512},
+                                                                      {100, 150, 1030, 1024},
+                                                                      {36, 200, 300, 2048},
+                                                                      {128, 520, 1100, 128},
+                                                                      {61, 70, 65, 512}}) {
+    ContractShape s;
+    s.m = m;
+    s.n = n;
+    s.k = k;
+    s.a_m = 1;
+    s.a_k = step;
+    s.b_k = n;
+    s.b_n = 1;
+    s.c_m = n;
+    Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
+    const auto rectangles = one.check(1);
+    for (const int threads : {2, 7}) EXPECT_EQ(one.check(threads), rectangles);
+  }
+}
+
 TYPED_TEST(ContractTest, ManyBatchesShareTheThreads) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 3; ++i) {

@@ -11,7 +11,7 @@ namespace pellucid::graph {
 namespace {
 
 constexpr std::int64_t kShortestTile = 256;
-constexpr std::int64_t kPieceElements = 8192;
+constexpr std::int64_t kPieceElements = 8192;  // of programs up to 7 operations; half from 8, a quarter from 12 on
 constexpr std::int64_t kStreamPiece = 64 * static_cast<std::int64_t>(kernels::kReduceBlock);
 constexpr std::int64_t kSmallWork = 32768;  // elements times operations that one thread does alone
 constexpr std::int64_t kMostLevels = 48;
@@ -87,18 +87,20 @@ void GroupStep::plan_tiles() {
   }
   piece_rows_ = std::max<std::int64_t>(rows, 1);
   piece_cols_ = std::max<std::int64_t>(cols, 1);
+  const std::size_t length = code_.ops.size();
+  const std::int64_t piece_elements = kPieceElements / (length < 8 ? 1 : length < 12 ? 2 : 4);
   if (work > kSmallWork) {
     if (tile_cols_ < cols) {
       if (streaming_ || !column_folds) {
-        piece_cols_ = streaming_ ? kStreamPiece : kPieceElements;
+        piece_cols_ = streaming_ ? kStreamPiece : piece_elements;
         if (!streaming_ && rows > 1) piece_cols_ = ceil_div(cols, tile_cols_) * tile_cols_;
-        piece_rows_ = streaming_ || rows == 1 ? 1 : std::max<std::int64_t>(kPieceElements / cols, 1);
+        piece_rows_ = streaming_ || rows == 1 ? 1 : std::max<std::int64_t>(piece_elements / cols, 1);
       } else {
-        while (piece_rows_ > kColumnGroup && piece_rows_ * cols > 2 * kPieceElements)
+        while (piece_rows_ > kColumnGroup && piece_rows_ * cols > 2 * piece_elements)
           piece_rows_ = ceil_div(piece_rows_, 2);
       }
     } else {
-      piece_rows_ = std::max<std::int64_t>(kPieceElements / cols, 1);
+      piece_rows_ = std::max<std::int64_t>(piece_elements / cols, 1);
     }
     if (column_folds && piece_rows_ < rows) {
       std::int64_t whole = kColumnGroup;

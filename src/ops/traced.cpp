@@ -92,10 +92,17 @@ Closed close(const std::function<Arrays(const Arrays&)>& f, const Arrays& argume
   Substitution captured;
   const auto capture = [&](const Array& x) {
     if (reached.contains(x) || captured.has(x) || (x.rank() == 0 && x.node()->record == &constant_record())) return;
-    const Array parameter = placeholder(x.shape(), x.dtype());
-    captured.set(x, parameter);
-    closed.captured.push_back(x);
-    parameters.push_back(parameter);
+    // What is permuted is captured as it lies and permuted inside, where that is a view; it would be copied for a loop.
+    const Node& node = *x.node();
+    const bool view = node.record->name == "permute" && !node.inputs.empty();
+    const Array source = view ? node.inputs[0] : x;
+    if (!captured.has(source)) {
+      const Array parameter = placeholder(source.shape(), source.dtype());
+      captured.set(source, parameter);
+      closed.captured.push_back(source);
+      parameters.push_back(parameter);
+    }
+    if (view) captured.set(x, remake(node, {captured.at(source)})[0]);
   };
   for (Node* node : reached.order) {
     for (const Array& input : node->inputs) {

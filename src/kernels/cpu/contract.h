@@ -24,9 +24,9 @@ struct ContractPlan {
   std::int64_t slot_bytes = 0;    // scratch memory of one thread
   // Flags.
   bool swap = false, pack_s = false, pack_v = false;
-  bool indirect = false;  // sums go through scratch memory: they are transposed or rounded on their way to c
-  bool by_group = false;  // ContractDone is called for each group of columns, not for a whole piece
-  std::int64_t reserved = 0;
+  bool indirect = false;      // sums go through scratch memory: they are transposed or rounded on their way to c
+  bool by_group = false;      // ContractDone is called for each group of columns, not for a whole piece
+  std::int64_t shared_s = 0;  // bytes behind the threads' scratch memory in which s is packed once for all pieces
 };
 
 /// Columns that are packed together, in bytes: packing reads whole lines and few pages, and a group of 1024 steps is

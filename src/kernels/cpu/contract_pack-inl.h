@@ -127,7 +127,7 @@ HWY_INLINE void pack_panels(T* HWY_RESTRICT to, const S* x, Size x_k, Size k) {
 
 /// The tiles of `cut` one behind the other in `to`, `width` wide, for an operand whose rows are contiguous: several
 /// tiles in one sweep, since each takes less than a line of every row of x. to[p * width + lane] beyond a tile's rows
-/// is overwritten by the next step, or not read.
+/// is overwritten by the next step, or not read; nothing beyond the last tile is written.
 template <class T>
 void pack_tiles(T* HWY_RESTRICT to, Size width, const T* x, Size x_k, const RowCut& cut, Size k) {
   const hn::ScalableTag<T> d;
@@ -140,15 +140,22 @@ void pack_tiles(T* HWY_RESTRICT to, Size width, const T* x, Size x_k, const RowC
     for (Size p = 0; p < k; ++p) {
       const T* from = x + p * x_k + first * cut.low + (first < cut.high_count ? first : cut.high_count);
       T* out = to + first * width * k + p * width;
+      for (const T* line = from; line < from + kSweep * width; line += 64 / static_cast<Size>(sizeof(T)))
+        hwy::Prefetch(line + 8 * x_k);
       for (Size tile = first; tile < end; ++tile) {
         const Size height = tile < cut.high_count ? cut.high : cut.low;
         for (Size j = 0; j < height; j += lanes) {
-          // The last lanes of all rows are read by a mask, so that nothing beyond the operand is.
+          // The last lanes of all rows are read by a mask, so that nothing beyond the operand is; those of the last
+          // step are written by one, since the next tile's first step is there already.
           const Size left = x + p * x_k + rows - (from + j);
-          hn::StoreU(HWY_LIKELY(left >= lanes)
-                         ? hn::LoadU(d, from + j)
-                         : hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(left)), d, from + j),
-                     d, out + j);
+          const auto line = HWY_LIKELY(left >= lanes)
+                                ? hn::LoadU(d, from + j)
+                                : hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(left)), d, from + j);
+          if (HWY_LIKELY(p + 1 < k || height - j >= lanes)) {
+            hn::StoreU(line, d, out + j);
+          } else {
+            store_first(line, d, out + j, height - j);
+          }
         }
         from += height;
         out += width * k;

@@ -18,6 +18,7 @@ constexpr double kCopyCost = 0.3;       // packed from contiguous memory
 constexpr double kTransposeCost = 0.4;  // packed across, or finished across
 constexpr double kStrayCost = 1.0;      // packed one by one
 constexpr double kReadCost = 0.1;       // read by tiles where it lies
+constexpr double kCollideCost = 0.5;    // the same where the steps fall into few sets of the caches
 
 // What one thread's caches are taken to hold, in bytes, on every machine.
 constexpr Size kL1 = 32 << 10;
@@ -25,11 +26,12 @@ constexpr Size kL2Block = 256 << 10;  // half of L2
 
 constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
 constexpr Size kMostPieceRows = 256, kMostPieceColumns = 512;
+constexpr Size kMostShared = 32 << 20;  // bytes
 
 /// True where lines `stride` elements apart fall into few sets of a cache, or each into a page of its own.
 bool collides(Size stride, Size element) {
   const Size bytes = std::abs(stride) * element;
-  return bytes >= 2048 && (bytes % 1024 == 0 || bytes >= 8192);
+  return bytes >= 1024 && (bytes % 1024 == 0 || bytes >= 8192);
 }
 
 /// One way to look at the contraction: which operand is v.
@@ -43,7 +45,8 @@ struct View {
 
   /// s along its rows is read well where it lies; across, each step is a line of its own, and these may collide.
   bool packs_s() const {
-    return convert || (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 && collides(s_k, element));
+    return convert || (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 &&
+                       (collides(s_k, element) || (k >= 256 && s_k * element % 512 == 0)));
   }
   bool v_contiguous() const { return v_column == 1 || columns == 1; }
   double v_pack_cost() const { return v_contiguous() ? kCopyCost : v_k == 1 ? kTransposeCost : kStrayCost; }
@@ -79,6 +82,11 @@ double cost(const View& v) {
   double cycles = rows * k * static_cast<double>(padded) / static_cast<double>(lanes);
   if (!v.v_contiguous() || v.rows >= 16) cycles += v.v_pack_cost() * k * columns;
   if (v.swap && v.indirect) cycles += 2 * kTransposeCost * rows * columns;
+  if (v.packs_s()) {
+    cycles += kTransposeCost * k * rows;
+  } else if (v.s_k != 1 && collides(v.s_k, v.element)) {
+    cycles += kCollideCost * k * rows;
+  }
   return cycles;
 }
 
@@ -89,7 +97,7 @@ void choose_packing(const View& v, ContractPlan& plan) {
 }
 
 /// Cuts rows and columns so that there are about `wanted` pieces, with the least work in packing and in the largest.
-void cut(const View& v, Size wanted, bool small, ContractPlan& plan) {
+void cut(const View& v, Size wanted, bool small, bool packs_s, ContractPlan& plan) {
   if (small) {
     plan.rows = v.rows;
     plan.columns = v.columns;
@@ -98,8 +106,7 @@ void cut(const View& v, Size wanted, bool small, ContractPlan& plan) {
   const auto work = [&](Size rows, Size columns) {
     const double k = static_cast<double>(v.k), r = static_cast<double>(rows), c = static_cast<double>(columns);
     const double v_pack = rows >= 16 || !v.v_contiguous() ? v.v_pack_cost() : 0;
-    return k *
-           (r * c / static_cast<double>(64 / v.element) + c * v_pack + r * (v.packs_s() ? kTransposeCost : kReadCost));
+    return k * (r * c / static_cast<double>(64 / v.element) + c * v_pack + r * (packs_s ? kTransposeCost : kReadCost));
   };
   double best = -1;
   bool best_enough = false;
@@ -144,12 +151,25 @@ ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan,
   const Size depth = std::min(shape.k, kContractChunk);
   const Size group =
       std::min(kContractGroupBytes / static_cast<Size>(size_of(contract_sums(shape.dtype))), plan.columns);
-  slot.s = take(plan.pack_s, tiles * most_rows * depth);
+  slot.s = take(plan.pack_s && plan.shared_s == 0, tiles * most_rows * depth);
   slot.v = take(plan.pack_v, round_up(group, align) * (depth + 1));
   slot.sums = take(plan.indirect && plan.chunk_pieces == 1, plan.rows * slot.sums_row);
   slot.size = at;
   return slot;
 }
+
+namespace {
+
+/// Where several pieces read the same rows of s, it is packed once; all of their tiles must have one height.
+Size shared_bytes(const View& v, const ContractPlan& plan, bool shares, const ContractWidths& widths) {
+  const Size last = v.columns - (plan.column_pieces - 1) * plan.columns;
+  if (!shares || !plan.pack_s || plan.chunk_pieces > 1 || plan.column_pieces == 1 || last <= widths.lanes) return 0;
+  const Size width = round_up(widths.tile_rows, widths.lanes);
+  const Size tiles = plan.row_pieces * divide_up(plan.rows, widths.tile_rows);
+  return round_up((tiles * width * v.k + widths.lanes) * v.element, 64);
+}
+
+}  // namespace
 
 ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace) {
   ContractPlan plan;
@@ -166,7 +186,10 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   // A few pieces while the work is small, then more: packing is repeated for each.
   const double few = std::clamp(whole / (32 * least), 4.0, 16.0);
   const Size wanted = static_cast<Size>(std::clamp(whole / least, 1.0, std::clamp(whole / (64 * least), few, 64.0)));
-  cut(v, std::max<Size>(1, wanted / plan.batch), one < least, plan);
+  const Size shared =
+      plan.batch == 1 && v.packs_s() && !v.convert && v.s_row == 1 ? round_up(v.rows, 64) * v.k * v.element : 0;
+  const bool shares = shared > 0 && shared <= kMostShared;
+  cut(v, std::max<Size>(1, wanted / plan.batch), one < least, v.packs_s() && !shares, plan);
   if (one < least) plan.group = std::clamp<Size>(plan.batch / wanted, 1, static_cast<Size>(std::max(1.0, least / one)));
 
   // Where the outputs give too few pieces, the chunks of k give more.
@@ -180,6 +203,7 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   }
 
   choose_packing(v, plan);
+  plan.shared_s = shared_bytes(v, plan, shares, widths);
   plan.by_group =
       !plan.swap && !plan.indirect && plan.chunk_pieces == 1 && plan.rows * plan.columns * v.element > kL2Block;
 
@@ -187,7 +211,7 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   plan.threads = std::min<Size>(base::threads(), parts);
   const ContractSlot slot = contract_slot(shape, plan, widths);
   plan.slot_bytes = round_up(slot.size * v.element, 128);
-  Size total = plan.slot_bytes * plan.threads;
+  Size total = plan.slot_bytes * plan.threads + plan.shared_s;
   if (plan.chunk_pieces > 1) {
     const Size chunk_sums = v.rows * round_up(v.columns, 64 / v.element);
     total += (chunk_sums * chunks * plan.batch + widths.lanes) * v.element;

@@ -42,6 +42,7 @@ struct Block {
   const T* bias = nullptr;
   bool relu = false;
   T* s_packed = nullptr;  // scratch memory where the operand is packed
+  bool s_ready = false;   // s_packed holds all steps already
   T* v_packed = nullptr;
   Size v_beyond = 0;  // columns that v has beyond this block's: the next block is likely to read them
 };
@@ -167,7 +168,11 @@ void run_block(const Block<T, S>& b, const F& group_done) {
       t.s = b.s_packed;
       t.s_row = 1;
       t.s_k = s_width;
-      pack_rows(b, cut, s_width, from, length);
+      if (b.s_ready) {
+        t.s += (cut.high_count + cut.low_count) * s_width * from;
+      } else {
+        pack_rows(b, cut, s_width, from, length);
+      }
     } else if constexpr (std::is_same_v<S, T>) {
       t.s = b.s + from * b.s_stride.k;
       t.s_row = b.s_stride.outer;
@@ -286,6 +291,34 @@ HWY_INLINE Block<T, S> block_of(const Job<T, S, O>& job, const Place& place, con
   return block;
 }
 
+/// Where the packed rows of s of the pieces that begin at `row` lie.
+template <class T, class S, class O>
+HWY_INLINE T* shared_rows(const Job<T, S, O>& job, Size row) {
+  constexpr Size lanes = kLanesOf<T>, high = kTileRows<T>;
+  constexpr Size width = high <= lanes ? high : (high + lanes - 1) / lanes * lanes;
+  const ContractPlan& plan = job.plan;
+  const Size tiles = (plan.rows + high - 1) / high;
+  return reinterpret_cast<T*>(job.workspace + plan.threads * plan.slot_bytes) +
+         row / plan.rows * tiles * width * job.shape.k;
+}
+
+/// Packs all of s, a chunk of k and a piece's rows at a time.
+template <class T, class S, class O>
+void pack_shared(const Job<T, S, O>& job, const ContractSlot& scratch) {
+  const ContractPlan& plan = job.plan;
+  const Size k = job.shape.k, chunks = (k + kContractChunk - 1) / kContractChunk;
+  base::parallel_for(plan.row_pieces * chunks, [&](Size piece) {
+    const Place place = place_of(job.shape, plan, piece / chunks * plan.column_pieces);
+    Block<T, S> block = block_of<T, S, O>(job, place, {}, 0, k, nullptr, scratch);
+    const RowCut cut = RowCut::of(block.rows, kTileRows<T>);
+    constexpr Size lanes = kLanesOf<T>, high = kTileRows<T>;
+    constexpr Size width = high <= lanes ? high : (high + lanes - 1) / lanes * lanes;
+    const Size from = piece % chunks * kContractChunk;
+    block.s_packed = shared_rows(job, place.row) + (cut.high_count + cut.low_count) * width * from;
+    pack_rows(block, cut, width, from, least(k - from, kContractChunk));
+  });
+}
+
 template <class T, class S, class O>
 void run_piece(const Job<T, S, O>& job, const ContractSlot& scratch, Size piece, int thread) {
   const ContractShape& shape = job.shape;
@@ -298,6 +331,10 @@ void run_piece(const Job<T, S, O>& job, const ContractSlot& scratch, Size piece,
     const Offsets at = batch_offsets(shape, z);
     O* c = job.c + at.c + place.c_row0 * shape.c_m + place.c_column0;
     Block<T, S> block = block_of(job, place, at, 0, shape.k, slot, scratch);
+    if (plan.shared_s != 0) {
+      block.s_packed = shared_rows(job, place.row);
+      block.s_ready = true;
+    }
     block.c = slot + scratch.sums;
     block.c_row = scratch.sums_row;
     if constexpr (std::is_same_v<T, O>) {
@@ -397,6 +434,7 @@ void run(const Contract& contract, void* c, const void* a, const void* b, const 
   const ContractPlan& plan = job.plan;
   const ContractSlot scratch = contract_slot(shape, plan, widths_of<T>());
   if (plan.chunk_pieces > 1) return run_chunks(job, scratch);
+  if (plan.shared_s != 0) pack_shared(job, scratch);
   const Size pieces = plan.row_pieces * plan.column_pieces * ((plan.batch + plan.group - 1) / plan.group);
   base::parallel_for(
       pieces, [&](Size piece, int thread) { run_piece(job, scratch, piece, thread); }, static_cast<int>(plan.threads));
