@@ -51,6 +51,11 @@ const std::map<std::string, std::string>& layouts_absent() {
       {"scatter_add_along_axis scalar", "it needs an axis"},
       {"split scalar", "it needs an axis"},
       {"take_along_axis scalar", "it needs an axis"},
+      {"window_max scalar", "it needs two axes"},
+      {"window_put scalar", "it needs two axes"},
+      {"window_spread scalar", "it needs two axes"},
+      {"window_sum scalar", "it needs two axes"},
+      {"window_take scalar", "it needs two axes"},
   };
   return table;
 }

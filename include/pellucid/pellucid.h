@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pellucid/array.h"           // IWYU pragma: export
+#include "pellucid/augment.h"         // IWYU pragma: export
 #include "pellucid/data.h"            // IWYU pragma: export
 #include "pellucid/dtype.h"           // IWYU pragma: export
 #include "pellucid/error.h"           // IWYU pragma: export
@@ -14,9 +15,11 @@
 #include "pellucid/nn.h"              // IWYU pragma: export
 #include "pellucid/nn_attention.h"    // IWYU pragma: export
 #include "pellucid/nn_convolution.h"  // IWYU pragma: export
+#include "pellucid/nn_picture.h"      // IWYU pragma: export
 #include "pellucid/nn_sequence.h"     // IWYU pragma: export
 #include "pellucid/ops.h"             // IWYU pragma: export
 #include "pellucid/ops_attention.h"   // IWYU pragma: export
+#include "pellucid/ops_pool.h"        // IWYU pragma: export
 #include "pellucid/ops_window.h"      // IWYU pragma: export
 #include "pellucid/optim.h"           // IWYU pragma: export
 #include "pellucid/precision.h"       // IWYU pragma: export

@@ -1,5 +1,6 @@
 // Layers from their descriptions.
 #include "nn/build.h"
+#include "nn/normalize.h"
 
 namespace pellucid::nn {
 
@@ -24,7 +25,8 @@ const Makers& makers() {
       options.momentum = s.get<double>("momentum");
       options.epsilon = s.get<double>("epsilon");
       options.affine = s.get<bool>("affine");
-      return BatchNorm1d(s.get<std::int64_t>("features"), options);
+      return perhaps_folded(BatchNorm1d(s.get<std::int64_t>("features"), options),
+                            s.find<bool>("folded").value_or(false));
     };
     (*m)["LayerNorm"] = [](Settings& s) {
       LayerNormOptions options;
@@ -43,6 +45,7 @@ const Makers& makers() {
     add_convolutions(*m);
     add_sequence_layers(*m);
     add_attention_layers(*m);
+    add_picture_layers(*m);
     return m;
   }();
   return *all;

@@ -91,5 +91,8 @@ void add_plain(Makers& makers) {
 void add_convolutions(Makers& makers);      // nn_convolution.h
 void add_sequence_layers(Makers& makers);   // nn_sequence.h
 void add_attention_layers(Makers& makers);  // nn_attention.h
+void add_picture_layers(Makers& makers);    // nn_picture.h, nn_normalization.h
+void add_pooling_layers(Makers& makers);
+void add_augmentation(Makers& makers);  // augment.h
 
 }  // namespace pellucid::nn
