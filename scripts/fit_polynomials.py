@@ -113,6 +113,19 @@ def main(path):
     emit(out, "kErfc", "(1 + 2 x) exp(x^2) erfc(x), (x - 4) / (x + 4) on [-1, 1].", scaled_erfc, -1, 1, 23)
     emit(out, "kErfcNarrow", "The same for float32 results.", scaled_erfc, -1, 1, 14)
 
+    # In float32 itself; 1 - erf is nothing beyond 4.5.
+    emit(out, "kErf32", "(erf(x) - x) / x, x^2 on [0, 1]; it passes 0 there.", lambda z: erf(root(z)) / root(z) - 1, 0, 1, 7, single=True)
+
+    def erfc_of_inverse(s):
+        t = s + mpf(1) / 2
+        x = 3 / t - 3
+        return exp(x**2) * erfc(x) / t
+
+    emit(out, "kErfc32", "(1 + x / 3) exp(x^2) erfc(x) for 1 <= x <= 4.5, 1 / (1 + x / 3) - 1/2 on [-0.1, 0.25].",
+         erfc_of_inverse, mpf("-0.1"), mpf("0.25"), 6, single=True)
+    emit(out, "kLog1pOverX32", "log(1 + x) / x, x - 1/2 on [-1/2, 1/2].",
+         lambda s: log(s + mpf(3) / 2) / (s + mpf(1) / 2), mpf(-1) / 2 + mpf(10) ** -30, mpf(1) / 2, 10, single=True)
+
     # erfinv(x) / x as a function of w = -log(1 - x^2).
     def inverse_erf(w):
         q = exp(-w)  # 1 - x^2

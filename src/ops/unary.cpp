@@ -156,7 +156,7 @@ const Record& kMish =
     }));
 const Record& kGelu = define(unary<&MapTable::gelu>(
     "gelu", "x Phi(x), Phi the normal distribution function", {-4, 4}, [](const Arrays& x, const Array&) {
-      return 0.5 * erfc(-0.7071067811865476 * x[0]) + x[0] * normal_density(x[0]);
+      return 0.5 * (1 + erf(0.7071067811865476 * x[0])) + x[0] * normal_density(x[0]);
     }));
 const Record& kGeluTanh = define(unary<&MapTable::gelu_tanh>(
     "gelu_tanh", "x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2", {-4, 4}, [](const Arrays& x, const Array&) {

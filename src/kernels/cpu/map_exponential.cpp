@@ -44,6 +44,8 @@ void fill(MapTable& t) {
   t.tanh[float32] = costly_unary<float, Tanh32>;
   t.sigmoid[float32] = costly_unary<float, Sigmoid32>;
   t.silu[float32] = costly_unary<float, Silu32>;
+  t.softplus[float32] = costly_unary<float, Softplus32>;
+  t.log_sigmoid[float32] = costly_unary<float, LogSigmoid32>;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "kernels/cpu/map-inl.h"
+#include "kernels/cpu/math32-inl.h"
 #include "kernels/cpu/special64-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,6 +31,7 @@ void fill(MapTable& t) {
   unary<Digamma>(t.digamma);
   unary<Gelu>(t.gelu);
   unary<GeluTanh>(t.gelu_tanh);
+  t.erf[float32] = costly_unary<float, Erf32>;
   binary<PowerOf>(t.power);
   binary<Hypot>(t.hypot);
   binary<LogAddExp>(t.logaddexp);

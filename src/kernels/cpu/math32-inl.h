@@ -159,6 +159,54 @@ struct Log32 {
   }
 };
 
+/// log(1 + e), e = exp(-|x|), as p 2^k.
+template <class D, class V>
+HWY_INLINE Power32<V> log_one_more32(D d, V x) {
+  const Power32<V> e = exp_parts32(d, hn::Neg(at_most(d, hn::Abs(x), 110)), hn::Zero(d));
+  const V power = power_of_two32(d, at_least(d, e.k, -100));
+  const V q = polynomial(d, hn::MulSub(e.p, power, hn::Set(d, 0.5f)), kLog1pOverX32);
+  return {hn::MulAdd(e.p, q, hn::Mul(e.low, q)), hn::Zero(d), e.k};
+}
+
+/// max(x, 0) + log(1 + exp(-|x|)). Error 2.0.
+struct Softplus32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const Power32<V> e = log_one_more32(d, x);
+    return hn::Add(hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x), scale32(d, e.p, e.k));
+  }
+};
+
+/// min(x, 0) - log(1 + exp(-|x|)). Error 2.0.
+struct LogSigmoid32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const Power32<V> e = log_one_more32(d, x);
+    return hn::Sub(hn::IfThenZeroElse(hn::Gt(x, hn::Zero(d)), x), scale32(d, e.p, e.k));
+  }
+};
+
+/// erfc(a) for 1 <= a <= 4.5 to a few units: exp(-a^2) t P(t), t = 1 / (1 + a / 3).
+template <class D, class V>
+HWY_INLINE V rough_erfc32(D d, V a) {
+  const V one = hn::Set(d, 1), square = hn::Mul(a, a);
+  const Power32<V> e = exp_parts32(d, hn::Neg(square), hn::NegMulAdd(a, a, square));
+  const V t = hn::Div(one, hn::MulAdd(a, hn::Set(d, 0x1.555556p-2f), one));
+  const V p = polynomial(d, hn::Sub(t, hn::Set(d, 0.5f)), kErfc32);
+  return hn::Mul(hn::Mul(e.p, power_of_two32(d, e.k)), hn::Mul(t, p));
+}
+
+/// x + x P(x^2) up to 1, then 1 - erfc. Error 1.5. (The complement itself is not good to 2 units in float32.)
+struct Erf32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    const V one = hn::Set(d, 1), a = hn::Abs(x), limited = at_most(d, a, 4.5), z = hn::Mul(limited, limited);
+    const V near = hn::MulAdd(a, polynomial(d, z, kErf32), a);
+    const V far = hn::Sub(one, rough_erfc32(d, limited));
+    return hn::CopySign(hn::IfThenElse(hn::Ge(a, one), far, near), x);
+  }
+};
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pellucid::kernels
 HWY_AFTER_NAMESPACE();
