@@ -58,6 +58,7 @@ std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, Convolve
   const bool winograd = suits_winograd(shape);
   if (kind == ConvolveKind::kWeight) return winograd ? winograd_weight_convolution(shape) : weight_convolution(shape);
   if (winograd) return winograd_convolution(shape, kind);
+  if (kind == ConvolveKind::kInput && suits_scatter(shape)) return scatter_convolution(shape);
   return grid_convolution(shape, kind);
 }
 

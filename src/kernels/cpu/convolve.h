@@ -136,6 +136,9 @@ std::shared_ptr<const Convolve::Way> winograd_weight_convolution(const ConvolveS
 /// As many groups as channels and outputs: vectors along the channels.
 bool is_depthwise(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> depthwise_convolution(const ConvolveShape& shape, ConvolveKind kind);
+/// x from g where x has few channels.
+bool suits_scatter(const ConvolveShape& shape);
+std::shared_ptr<const Convolve::Way> scatter_convolution(const ConvolveShape& shape);
 /// Tiles of channels x channels over positions: w from x, g.
 std::shared_ptr<const Convolve::Way> weight_convolution(const ConvolveShape& shape);
 
