@@ -96,13 +96,13 @@ std::string derivative_of_function(const std::string& name) {
   return !known ? "" : flows ? "yes" : "no";
 }
 
-std::string functions_table() {
+std::string functions_table(const std::string& header) {
   std::string text, section;
-  for (const Declaration& d : declarations_of("ops.h")) {
+  for (const Declaration& d : declarations_of(header)) {
     if (d.section != section || text.empty()) {
       section = d.section;
-      text +=
-          fmt::format("\n### {}\n\n| C++ | computes | shapes | types | derivative |\n|---|---|---|---|---|\n", section);
+      if (!section.empty()) text += fmt::format("\n### {}\n", section);
+      text += "\n| C++ | computes | shapes | types | derivative |\n|---|---|---|---|---|\n";
     }
     std::string comment = d.comment;
     const ops::Record* record = ops::find_record(d.name);
@@ -188,7 +188,9 @@ std::string reference_page() {
       "bitwise_and, bitwise_or, bitwise_xor, logical_not, bitwise_invert. Every operation works under `vmap` and "
       "`compile`.\n"
       "\n## Functions: `pellucid/ops.h`\n";
-  text += functions_table();
+  text += functions_table("ops.h");
+  for (const char* header : {"ops_window.h", "ops_pool.h", "ops_attention.h"})
+    text += fmt::format("\n## Functions: `pellucid/{}`\n{}", header, functions_table(header));
   text += "\n## Random numbers: `pellucid/random.h`, in `pellucid::random`\n";
   text += random_table();
   text += "\n## Primitives\n\nAll functions above are made of these.\n";
