@@ -219,22 +219,31 @@ Array batch_normalized(const Call& call, const Layer& layer, const Array& x, con
   std::iota(axes.begin(), axes.end(), 0);
   // One pass gives sums and sums of squares, about a pivot: the mean of the first sixteenth. As these are a sixteenth
   // of the values, (mean - pivot)^2 is at most 16 times the variance, and no more than 5 bits are lost in the
-  // difference. Nothing depends on the pivot, so no derivative goes through it; the backward pass needs sums of g and g
-  // * away alone.
+  // difference. Nothing depends on the pivot, so no derivative goes through it.
   const Array some = slice(x, 0, 0, std::max<std::int64_t>(1, x.size(0) / 16));
   const Array pivot = stop_gradient(pellucid::mean(some, axes));
-  const Array away = x - pivot;
-  const Array offset = pellucid::mean(away, axes);
-  const Array difference = pellucid::mean(square(away), axes) - square(offset);
+  const Function moments = [axes](const Arrays& in) {
+    const Array away = in[0] - in[1];
+    return Arrays{pellucid::mean(away, axes), pellucid::mean(square(away), axes)};
+  };
+  const Arrays sums = checkpoint(moments)({x, pivot});
+  const Array& offset = sums[0];
+  const Array difference = sums[1] - square(offset);
   const Array variance = where(difference < 0.0, 0.0, difference);
+  const Array mean = pivot + offset;
   const double n = static_cast<double>(count), m = momentum;
   // The statistics are no function of the parameters as far as derivatives go.
-  running_mean.update(running_mean * (1 - m) + stop_gradient(pivot + offset) * m);
+  running_mean.update(running_mean * (1 - m) + stop_gradient(mean) * m);
   running_variance.update(running_variance * (1 - m) + stop_gradient(variance) * (m * n / (n - 1)));
+  // x is centred by a constant, and what depends on the mean is in the row that is added (mean - centre is 0): so the
+  // backward pass needs the sums of g and of g (x - centre) alone; it makes differences anew instead of storing them.
+  const Array centre = stop_gradient(mean);
   Array scale = rsqrt(variance + epsilon);
-  if (!weight.value.defined()) return away * scale - offset * scale;
-  scale = scale * weight;
-  return away * scale + (bias - offset * scale);
+  if (weight.value.defined()) scale = scale * weight;
+  Array shift = negative(mean - centre) * scale;
+  if (weight.value.defined()) shift = shift + bias;
+  const Function normalize = [](const Arrays& in) { return Arrays{(in[0] - in[1]) * in[2] + in[3]}; };
+  return checkpoint(normalize)({x, centre, scale, shift})[0];
 }
 
 BatchNorm1d::BatchNorm1d(std::int64_t features, BatchNormOptions options)
