@@ -43,6 +43,7 @@ const Makers& makers() {
     (*m)["Softmax"] = [](Settings& s) { return Softmax(s.axis("axis")); };
     (*m)["LogSoftmax"] = [](Settings& s) { return LogSoftmax(s.axis("axis")); };
     add_convolutions(*m);
+    add_networks(*m);
     add_sequence_layers(*m);
     add_attention_layers(*m);
     add_picture_layers(*m);

@@ -89,6 +89,7 @@ void add_plain(Makers& makers) {
 }
 
 void add_convolutions(Makers& makers);      // nn_convolution.h
+void add_networks(Makers& makers);          // networks.h
 void add_sequence_layers(Makers& makers);   // nn_sequence.h
 void add_attention_layers(Makers& makers);  // nn_attention.h
 void add_picture_layers(Makers& makers);    // nn_picture.h, nn_normalization.h

@@ -1,6 +1,7 @@
 // The list of layer calls that summary() prints.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ class CallRecord {
     const Layer* layer;
     std::string path;
     Shape output;
+    std::uint64_t end;  // nodes made in the call have numbers below
   };
   CallRecord();
   ~CallRecord();

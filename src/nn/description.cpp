@@ -1,10 +1,12 @@
 // Networks described without their numbers: as data, as JSON, as a table for people, and back into layers.
+#include <array>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/fail.h"
 #include "nn/call_record.h"
+#include "ops/cost.h"
 #include "pellucid/nn.h"
 
 namespace pellucid::nn {
@@ -137,7 +139,37 @@ std::string title(const View& module) {
 }
 
 struct Row {
-  std::string path, layer, output, parameters;
+  std::string path, layer, output, parameters, multiply_adds;
+};
+constexpr std::size_t kColumns = 5, kWords = 3;  // the first are text, the others numbers
+
+/// The multiply-adds of each call of a layer, by the path that its nodes carry; and of all.
+class Work {
+ public:
+  Work(const Array& y, const std::vector<CallRecord::Entry>& calls) : of_call(calls.size()) {
+    std::unordered_map<std::string_view, std::vector<std::size_t>> by_path;
+    for (std::size_t i = 0; i < calls.size(); ++i) by_path[calls[i].path].push_back(i);
+    std::unordered_set<const Node*> seen;
+    std::vector<const Node*> stack{y.node()};
+    while (!stack.empty()) {
+      const Node* node = stack.back();
+      stack.pop_back();
+      if (!seen.insert(node).second) continue;
+      for (const Array& input : node->inputs) stack.push_back(input.node());
+      const std::int64_t work = ops::multiply_adds(*node);
+      total += work;
+      if (work == 0 || node->layer == nullptr) continue;
+      const auto found = by_path.find(*node->layer);
+      if (found == by_path.end()) continue;
+      for (const std::size_t i : found->second) {
+        if (node->number >= calls[i].end) continue;
+        of_call[i] += work;
+        break;
+      }
+    }
+  }
+  std::vector<std::int64_t> of_call;
+  std::int64_t total = 0;
 };
 
 /// The parameters and titles of modules by their address, and the parameters that belong to no layer of this library.
@@ -162,16 +194,18 @@ class Survey : public Visitor {
 };
 
 std::string table(const std::vector<Row>& rows) {
-  std::size_t widths[4] = {};
-  const auto cells = [](const Row& row) { return std::array{&row.path, &row.layer, &row.output, &row.parameters}; };
+  std::size_t widths[kColumns] = {};
+  const auto cells = [](const Row& row) {
+    return std::array{&row.path, &row.layer, &row.output, &row.parameters, &row.multiply_adds};
+  };
   for (const Row& row : rows) {
-    for (std::size_t c = 0; c < 4; ++c) widths[c] = std::max(widths[c], cells(row)[c]->size());
+    for (std::size_t c = 0; c < kColumns; ++c) widths[c] = std::max(widths[c], cells(row)[c]->size());
   }
   std::string text;
   for (const Row& row : rows) {
-    for (std::size_t c = 0; c < 4; ++c) {
+    for (std::size_t c = 0; c < kColumns; ++c) {
       const std::string blank(widths[c] - cells(row)[c]->size(), ' ');
-      text += c == 3 ? blank + *cells(row)[c] : *cells(row)[c] + blank + "  ";
+      text += (c == 0 ? "" : "  ") + (c < kWords ? *cells(row)[c] + blank : blank + *cells(row)[c]);
     }
     text += '\n';
   }
@@ -183,22 +217,27 @@ std::string table(const std::vector<Row>& rows) {
 std::string summary(Ref module, const Array& x) {
   assign_paths(module);
   Survey survey(module);
-  std::vector<Row> rows{{"name", "layer", "output", "parameters"}};
+  std::vector<Row> rows{{"name", "layer", "output", "parameters", "multiply-adds"}};
+  const array::KeepGraph keep;
   CallRecord record;
   const Array y = module(x);
+  const Work work(y, record.calls);
   std::unordered_set<const Layer*> seen;
-  for (const auto& [layer, path, output] : record.calls) {
+  for (std::size_t i = 0; i < record.calls.size(); ++i) {
+    const auto& [layer, path, output, end] = record.calls[i];
     const bool first = seen.insert(layer).second;
     const auto count = survey.counts.find(layer);
     const std::int64_t parameters = count == survey.counts.end() ? 0 : count->second;
-    rows.push_back({path, survey.titles[layer], to_string(output), first ? grouped(parameters) : "(shared)"});
+    rows.push_back({path, survey.titles[layer], to_string(output), first ? grouped(parameters) : "(shared)",
+                    grouped(work.of_call[i])});
   }
   if (const auto own = survey.counts.find(nullptr); own != survey.counts.end()) {
-    rows.push_back({"", "(parameters of its own)", "", grouped(own->second)});
+    rows.push_back({"", "(parameters of its own)", "", grouped(own->second), ""});
   }
   const std::int64_t all = parameter_count(module), trainable = parameter_count(module, true);
-  return table(rows) + format("{}: {} -> {}, {} parameters, {} of them trainable\n", module.type(), x.shape(),
-                              y.shape(), grouped(all), all == trainable ? std::string("all") : grouped(trainable));
+  return table(rows) + format("{}: {} -> {}, {} parameters, {} of them trainable, {} multiply-adds\n", module.type(),
+                              x.shape(), y.shape(), grouped(all),
+                              all == trainable ? std::string("all") : grouped(trainable), grouped(work.total));
 }
 
 }  // namespace pellucid::nn

@@ -1,6 +1,7 @@
 // The calls of layers.
 #include <numeric>
 
+#include "array/node.h"
 #include "base/fail.h"
 #include "nn/call_record.h"
 #include "nn/normalize.h"
@@ -46,7 +47,9 @@ Call::Call(const Layer& layer, std::string_view type) : layer_(layer), type_(typ
 Call::~Call() = default;
 
 Array Call::done(Array y) const {
-  if (record != nullptr) record->calls.push_back({&layer_, LayerScope::path(), y.shape()});
+  if (record != nullptr) {
+    record->calls.push_back({&layer_, LayerScope::path(), y.shape(), Node::next_number()});
+  }
   return y;
 }
 
