@@ -29,6 +29,27 @@ std::vector<Lie> lay_out(const Graph& graph) {
   return lies;
 }
 
+std::vector<std::vector<std::int32_t>> later_than(const Graph& graph, const std::vector<Lie>& lies) {
+  std::vector<std::vector<std::int32_t>> result(graph.values.size());
+  std::vector<std::int32_t> producer(graph.values.size(), -1);
+  for (std::size_t i = 0; i < graph.instructions.size(); ++i) {
+    const Instruction& instruction = graph.instructions[i];
+    const auto out = static_cast<std::size_t>(instruction.outputs[0]);
+    if (instruction.record->kind != ops::Kind::kView || lies[out].root == instruction.outputs[0]) {
+      for (ValueId made : instruction.outputs) producer[static_cast<std::size_t>(made)] = static_cast<std::int32_t>(i);
+      continue;
+    }
+    const auto in = static_cast<std::size_t>(instruction.inputs[0]);
+    producer[out] = producer[in];
+    result[out] = result[in];
+    for (std::size_t k = 1; k < instruction.inputs.size(); ++k) {
+      const std::int32_t before = producer[static_cast<std::size_t>(instruction.inputs[k])];
+      if (before >= 0) result[out].push_back(before);
+    }
+  }
+  return result;
+}
+
 bool as_matrix(const Layout& layout, std::int64_t rows, std::int64_t cols, std::int64_t& row_stride,
                std::int64_t& col_stride) {
   // The axes are split where the product of the inner ones is `cols`; each side must be one run.
@@ -143,6 +164,7 @@ class Fuser {
     group_.assign(count, -1);
     users_.resize(count);
     producer_.assign(graph.values.size(), -1);
+    later_than_ = later_than(graph, lies_);
     for (std::size_t i = 0; i < count; ++i) {
       const Instruction& instruction = graph.instructions[i];
       const bool view = instruction.record->kind == ops::Kind::kView;
@@ -157,6 +179,9 @@ class Fuser {
       for (ValueId in : instruction.inputs) {
         const std::int32_t from = producer_[static_cast<std::size_t>(in)];
         if (from >= 0) users_[static_cast<std::size_t>(from)].push_back(static_cast<std::int32_t>(i));
+        for (std::int32_t before : later_than_[static_cast<std::size_t>(in)]) {
+          users_[static_cast<std::size_t>(before)].push_back(static_cast<std::int32_t>(i));
+        }
       }
     }
     members_.resize(count);
@@ -172,6 +197,7 @@ class Fuser {
       std::vector<std::int32_t> candidates;
       for (ValueId in : instruction.inputs) {
         const std::int32_t from = producer_[static_cast<std::size_t>(in)];
+        if (!later_than_[static_cast<std::size_t>(in)].empty()) continue;  // apart from where it is made
         if (from >= 0 && is_fusable(graph_.instructions[static_cast<std::size_t>(from)])) candidates.push_back(from);
       }
       std::sort(candidates.rbegin(), candidates.rend());
@@ -225,7 +251,7 @@ class Fuser {
   const Graph& graph_;
   std::vector<Lie> lies_;
   std::vector<std::int32_t> group_, producer_;
-  std::vector<std::vector<std::int32_t>> members_, users_;
+  std::vector<std::vector<std::int32_t>> members_, users_, later_than_;
 };
 
 }  // namespace

@@ -64,6 +64,9 @@ std::vector<std::int32_t> fuse(const Graph& graph, bool enabled);
 
 /// Reshapes that must copy are their own roots.
 std::vector<Lie> lay_out(const Graph& graph);
+/// For each value, the instructions that must run before it is read though it is not made of them: a barrier's second
+/// operand, also seen through views.
+std::vector<std::vector<std::int32_t>> later_than(const Graph& graph, const std::vector<Lie>& lies);
 
 /// What a cluster of maps and reductions looks like as one two-dimensional space.
 struct Space {

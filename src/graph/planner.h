@@ -30,6 +30,7 @@ class Planner {
     bool sink = true;  // only graph outputs come of it
   };
 
+  class MemoryBalance;
   void order_clusters();
   void assign_outputs();
   void emit(const Cluster& cluster);
