@@ -9,6 +9,7 @@
 #include "io/text.h"
 #include "pellucid/io.h"
 #include "pellucid/loss.h"
+#include "pellucid/networks.h"
 #include "pellucid/ops.h"
 #include "pellucid/train.h"
 
@@ -213,7 +214,9 @@ double calibrate(Model& model, const Array& x, const Array& y) {
     }
   }
   const double factor = exp2(Array::from(std::vector<double>{(low + high) / 2})).item<double>();
-  auto* last = model.network[model.network.size() - 1].as<nn::Linear>();
+  nn::AnyLayer& end = model.network[model.network.size() - 1];
+  auto* conv = end.as<nn::ConvNet>();
+  nn::Linear* last = conv != nullptr ? &conv->head : end.as<nn::Linear>();
   last->weight.value = (last->weight.value * factor).evaluate();
   last->bias.value = (last->bias.value * factor).evaluate();
   return factor;

@@ -6,7 +6,9 @@
 
 #include "pellucid/init.h"
 #include "pellucid/loss.h"
+#include "pellucid/networks.h"
 #include "pellucid/optim.h"
+#include "pellucid/precision.h"
 
 namespace pellucid::cli {
 namespace {
@@ -82,6 +84,13 @@ Recipe make_recipe(const TrainOptions& options, data::Source source, data::Task 
   const bool pictures = source == data::Source::kPictures;
   const bool classes = task == data::Task::kClassification;
   Recipe recipe;
+  const bool conv = options.network == "conv";
+  if (conv && !pictures) usage("--network conv is for pictures, and '{}' is a table; leave it out", options.data);
+  if (conv && (options.hidden || !options.activation.empty())) {
+    usage("--hidden and --activation are for --network dense; conv has stages of its own: leave them out");
+  }
+  recipe.network = options.network;
+  recipe.precision = options.precision;
   recipe.hidden = options.hidden.value_or(pictures ? std::vector<std::int64_t>{256, 128}
                                                    : std::vector<std::int64_t>{256, 256, 256});
   const auto chosen = [](const std::string& given, const char* otherwise) { return given.empty() ? otherwise : given; };
@@ -123,6 +132,12 @@ Recipe make_recipe(const TrainOptions& options, data::Source source, data::Task 
 
 nn::Sequential make_network(const Recipe& recipe, const Shape& input, std::int64_t outputs, std::uint64_t seed) {
   nn::Sequential network;
+  if (recipe.network == "conv") {
+    const std::int64_t channels = input.size() > 2 ? input[2] : 1;
+    network.push_back(nn::ConvNet({.channels = channels, .classes = outputs, .dropout = recipe.dropout}));
+    nn::initialize(network, random::key(seed));
+    return network;
+  }
   std::int64_t width = 1;
   for (const std::int64_t size : input) width *= size;
   if (input.size() > 1) network.push_back(nn::Flatten());
@@ -157,6 +172,7 @@ FitOptions fit_options(const Recipe& recipe, data::Task task, std::int64_t rows,
   around.l2 = recipe.l2;
   if (recipe.average > 0) around.average = recipe.average;
   options.optimizer = optim::Optimizer(rule, around);
+  options.precision = precision_by_name(recipe.precision);
   options.max_epochs = recipe.epochs;
   options.batch_size = recipe.batch;
   options.patience = recipe.patience;
@@ -181,6 +197,8 @@ Json to_json(const Recipe& recipe) {
                {"calibrate", recipe.calibrate},
                {"l1", recipe.l1},
                {"l2", recipe.l2}};
+  if (recipe.network != "dense") json["network"] = recipe.network;
+  if (recipe.precision != "float32") json["precision"] = recipe.precision;
   if (recipe.patience) json["patience"] = *recipe.patience;
   return json;
 }

@@ -22,6 +22,8 @@ struct TrainOptions {
   std::vector<std::string> classes;  // names for the classes of pictures
   std::vector<std::int64_t> size;    // of pictures: empty, one number, or height and width
 
+  std::string network = "dense";  // or conv, for pictures
+  std::string precision = "float32";
   std::optional<std::vector<std::int64_t>> hidden;
   std::string activation, loss, optimizer, schedule;  // empty: chosen
   std::optional<double> dropout, learning_rate, weight_decay, label_smoothing, average;
@@ -43,6 +45,7 @@ int run_train(TrainOptions options);
 
 /// The same with every choice made.
 struct Recipe {
+  std::string network, precision;
   std::vector<std::int64_t> hidden;
   std::string activation, loss, optimizer, schedule;
   double dropout = 0, learning_rate = 0, weight_decay = 0, label_smoothing = 0, average = 0, l1 = 0, l2 = 0;

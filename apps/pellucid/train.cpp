@@ -40,6 +40,10 @@ void show_plan(const TrainOptions& options, const Recipe& recipe, const Job& job
     print_json(line);
   }
   if (options.json || options.quiet) return;
+  if (recipe.network == "conv") {
+    say("network: conv, {}{}\n", counted(nn::parameter_count(network), "parameter", "parameters"),
+        recipe.dropout > 0 ? fmt::format(", dropout {}", recipe.dropout) : "");
+  }
   std::int64_t width = 1;
   for (const std::int64_t size : job.input) width *= size;
   std::vector<std::int64_t> sizes = {width};
@@ -47,9 +51,11 @@ void show_plan(const TrainOptions& options, const Recipe& recipe, const Job& job
   sizes.push_back(job.model.target.task == data::Task::kClassification
                       ? static_cast<std::int64_t>(job.model.target.classes.size())
                       : 1);
-  say("network: {} with {}{}, {}\n", fmt::join(sizes, "-"), recipe.activation,
-      recipe.dropout > 0 ? fmt::format(" and dropout {}", recipe.dropout) : "",
-      counted(nn::parameter_count(network), "parameter", "parameters"));
+  if (recipe.network != "conv") {
+    say("network: {} with {}{}, {}\n", fmt::join(sizes, "-"), recipe.activation,
+        recipe.dropout > 0 ? fmt::format(" and dropout {}", recipe.dropout) : "",
+        counted(nn::parameter_count(network), "parameter", "parameters"));
+  }
   say("training: {} on {}, batches of {}, at most {} epochs; {}, learning rate {} ({})\n", recipe.loss,
       counted(rows, "row", "rows"), recipe.batch, recipe.epochs, recipe.optimizer, recipe.learning_rate,
       recipe.schedule);

@@ -55,6 +55,11 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("SHARE")
       ->group("Data");
 
+  verb.add_option("--network", o.network,
+                  "dense: hidden layers. conv, for pictures: three stages of convolutions (dense)")
+      ->check(unnamed(CLI::IsMember({"dense", "conv"})))
+      ->type_name("KIND")
+      ->group("Network");
   verb.add_option("--hidden", o.hidden, "Sizes of the hidden layers, 0 for none (tables 256,256,256; pictures 256,128)")
       ->delimiter(',')
       ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20)))
@@ -98,6 +103,11 @@ void add_train(CLI::App& program, Action& action) {
                   "Decoupled weight decay (adamw: 0.3 where labels are smoothed, else 0.01; others 0)")
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("RATE")
+      ->group("Training");
+  verb.add_option("--precision", o.precision,
+                  "float32, or bfloat16: operands of products are rounded, sums and parameters are float32 (float32)")
+      ->check(unnamed(CLI::IsMember({"float32", "bfloat16"})))
+      ->type_name("TYPE")
       ->group("Training");
   verb.add_option("--l1", o.l1, "The strength of the penalty on absolute weights (0)")
       ->check(unnamed(CLI::NonNegativeNumber))
