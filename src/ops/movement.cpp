@@ -3,6 +3,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/thread_pool.h"
 #include "ops/record.h"
 #include "pellucid/ops.h"
 
@@ -310,15 +311,22 @@ Record concat_definition() {
     for (std::size_t d = axis + 1; d < whole.size(); ++d) inner *= whole[d];
     std::vector<std::size_t> bytes;
     for (const Shape& shape : signature.inputs) bytes.push_back(static_cast<std::size_t>(shape[axis] * inner) * size);
-    return [outer, bytes](void* const* y, const void* const* x) {
-      auto* to = static_cast<std::byte*>(y[0]);
-      for (std::int64_t o = 0; o < outer; ++o) {
-        for (std::size_t i = 0; i < bytes.size(); ++i) {
-          if (bytes[i] != 0)
-            std::memcpy(to, static_cast<const std::byte*>(x[i]) + static_cast<std::size_t>(o) * bytes[i], bytes[i]);
-          to += bytes[i];
+    std::size_t row = 0;
+    for (const std::size_t b : bytes) row += b;
+    constexpr std::size_t kPiece = 1 << 15;  // bytes that one thread copies at a time
+    const std::int64_t rows =
+        std::max<std::int64_t>(static_cast<std::int64_t>(kPiece / std::max<std::size_t>(row, 1)), 1);
+    return [outer, bytes, row, rows](void* const* y, const void* const* x) {
+      base::parallel_for((outer + rows - 1) / rows, [&](std::int64_t piece) {
+        for (std::int64_t o = piece * rows; o < std::min(outer, (piece + 1) * rows); ++o) {
+          auto* to = static_cast<std::byte*>(y[0]) + static_cast<std::size_t>(o) * row;
+          for (std::size_t i = 0; i < bytes.size(); ++i) {
+            if (bytes[i] != 0)
+              std::memcpy(to, static_cast<const std::byte*>(x[i]) + static_cast<std::size_t>(o) * bytes[i], bytes[i]);
+            to += bytes[i];
+          }
         }
-      }
+      });
     };
   };
   record.vjp = [](const VjpCall& call) {
