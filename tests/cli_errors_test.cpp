@@ -160,6 +160,8 @@ TEST(BadInput, TheCommandLine) {
   expect_refusal(place, train + "--epochs 0", kUsage, {"--epochs"});
   expect_refusal(place, train + "--epochs many", kUsage, {"--epochs", "many"});
   expect_refusal(place, train + "--hidden 8,0", kUsage, {"--hidden"});
+  expect_refusal(place, train + "--network conv", kUsage, {"--network conv is for pictures"});
+  expect_refusal(place, train + "--precision float8", kUsage, {"--precision"});
   expect_refusal(place, train + "--hidden 8589934592,8589934592", kUsage, {"--hidden"});
   expect_refusal(place, train + "--activation rel", kUsage, {"--activation", "relu"});
   expect_refusal(place, train + "--loss huber", kUsage, {"huber", "classification", "cross_entropy"});

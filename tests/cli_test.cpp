@@ -114,6 +114,21 @@ TEST(Program, LearnsFoldersOfPictures) {
   }
 }
 
+TEST(Program, LearnsPicturesByConvolutions) {
+  const Place place;
+  write_idx_folder(place, "pictures", false);
+  for (const std::string precision : {"float32", "bfloat16"}) {
+    const Outcome train = place.run("train pictures --network conv --epochs 8 --batch 16 --precision " + precision +
+                                    " --out p.safetensors");
+    ASSERT_EQ(train.status, 0) << train.err;
+    EXPECT_TRUE(has(train.out, "network: conv, 72,146 parameters")) << train.out;
+    const Json scores = Json::parse(place.run("evaluate p.safetensors pictures --json").out);
+    EXPECT_GT(scores["metrics"]["accuracy"], 0.9);
+    EXPECT_TRUE(has(place.run("inspect p.safetensors").out, "Conv2d (inputs 1"));
+    EXPECT_EQ(place.run("predict p.safetensors pictures/t10k-images-idx3-ubyte").status, 0);
+  }
+}
+
 // "What must hold": one hash for any number of threads, either vector width, and fusion on and off.
 TEST(Program, WritesTheSameBits) {
   const Place place;
@@ -122,7 +137,8 @@ TEST(Program, WritesTheSameBits) {
   const std::vector<std::string> environments = {"", "PELLUCID_ISA=avx2", "PELLUCID_DISABLE=fuse",
                                                  "PELLUCID_DISABLE=simplify,fold,cse,dce,fuse,epilogue",
                                                  "PELLUCID_ISA=avx2 PELLUCID_DISABLE=fuse PELLUCID_THREADS=3"};
-  for (const std::string data : {"things.csv --target kind --hidden 300,20", "pictures --hidden 40,30"}) {
+  for (const std::string data : {"things.csv --target kind --hidden 300,20", "pictures --hidden 40,30",
+                                 "pictures --network conv --precision bfloat16"}) {
     const std::string command = "train " + data + " --epochs 2 --dropout 0.2 --l2 0.01 --quiet --out m.safetensors";
     ASSERT_EQ(place.run(command).status, 0);
     const std::string model = place.read("m.safetensors");
