@@ -60,6 +60,7 @@ PUBLIC = {
     "networks.h": "nn",
     "init.h": "nn",
     "loss.h": "nn",
+    "loss_picture.h": "nn",
     "loss_sequence.h": "nn",
     "optim.h": "optim",
     "schedule.h": "optim",

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "pellucid/loss_picture.h"
 #include "pellucid/nn_convolution.h"
 #include "pellucid/ops.h"
 #include "pellucid/transform.h"
@@ -55,7 +56,7 @@ TEST(Pictures, AgreeWithPyTorch) {
     ASSERT_EQ(parameters.size(), c["names"].size());
     Arrays at{read(c["x"])};
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      ASSERT_EQ(parameters[i].name, c["names"][i]);
+      ASSERT_EQ(parameters[i].name, c["names"][i].get<std::string>());
       at.push_back(parameters[i].value);
     }
     const Arrays first_buffers = buffers(layer);
@@ -244,6 +245,19 @@ TEST(SpectralNorm, BringsTheLargestSingularValueToOne) {
   SpectralNorm layer(linear, 30);
   set_mode(layer, Mode::kTraining);
   expect_near(layer(eye(3)), Array{{1, 0, 0}, {0, 1.0 / 3, 0}, {0, 0, 0.5 / 3}}, "weight over sigma", 1e-5);
+}
+
+TEST(Dice, IsOneLessTheOverlap) {
+  const loss::Dice exact{.smooth = 0, .reduction = loss::Reduction::kNone};
+  // Two positions, two classes: half of class 0 is found, class 1 is found whole.
+  const Array target = {{{1, 0}, {1, 1}}}, prediction = {{{1, 0}, {0, 1}}};
+  expect_near(exact(prediction, target), Array{{1 - 2.0 / 3, 0}}, "dice", 1e-6);
+  expect_near(loss::dice(prediction, target), Array((1 - 3.0 / 4) / 2), "mean, smooth", 1e-6);
+  const loss::Dice logits{.from_logits = true};
+  const Array x = numbers({2, 3, 4, 2});
+  expect_near(logits(x, ones({2, 3, 4, 2})), loss::dice(sigmoid(x), ones({2, 3, 4, 2})), "logits", 1e-6);
+  EXPECT_PRED2(contains, message_of([&] { loss::dice(zeros({2, 2}), zeros({2, 2})); }), "(n, spatial..., classes)");
+  EXPECT_PRED2(contains, message_of([&] { loss::Dice{.smooth = -1}(x, x); }), "smooth -1 must not be negative");
 }
 
 TEST(Pictures, WrongUseIsNamed) {

@@ -9,6 +9,7 @@
 #include "pellucid/init.h"            // IWYU pragma: export
 #include "pellucid/io.h"              // IWYU pragma: export
 #include "pellucid/loss.h"            // IWYU pragma: export
+#include "pellucid/loss_picture.h"    // IWYU pragma: export
 #include "pellucid/loss_sequence.h"   // IWYU pragma: export
 #include "pellucid/metrics.h"         // IWYU pragma: export
 #include "pellucid/network_gpt.h"     // IWYU pragma: export

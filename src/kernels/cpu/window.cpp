@@ -226,31 +226,44 @@ HWY_INLINE void look(const Op& op, D d, const Under<T>& u, Size c, Size at, std:
   }
 }
 
-/// The results [begin, end) of a row in all channels; `at` is the place of result 0.
+/// The results [begin, end) of a row in all channels; `at` is the place of result 0. What the loop reads is held in
+/// locals, since stores of uint8 might change anything that has an address.
 template <int kSide, class Op, class D, class T = hn::TFromD<D>>
-HWY_INLINE void look_along(const Op& op, D d, Under<T> u, const WindowAxis& last, Size channels, Size begin, Size end,
-                           Size at, const T* x_end, Size y_end) {
+HWY_INLINE void look_along(const Op op, D d, Under<T> u, const WindowAxis& last, const Size channels, Size begin,
+                           const Size end, const Size at, const T* x_end, Size y_end) {
   constexpr Size N = static_cast<Size>(hn::MaxLanes(D()));
-  const T* row = u.x;
-  for (Size o = begin; o < end; ++o) {
-    const auto i = static_cast<std::size_t>(o);
-    u.x = row + last.first[i] * channels;
-    u.count[2] = last.count[i];
-    const Size to = at + o * channels;
-    if (channels >= N) {
+  const T* const row = u.x;
+  const Size* const first = last.first.data();
+  const Size* const count = last.count.data();
+  if (channels >= N) {
+    for (Size o = begin; o < end; ++o) {
+      u.x = row + first[o] * channels;
+      u.count[2] = count[o];
+      const Size to = at + o * channels;
       Size c = 0;
       for (; c + N <= channels; c += N) look<kSide, true>(op, d, u, c, to + c, N);
       if (c < channels) look<kSide, true>(op, d, u, channels - N, to + channels - N, N);
-      continue;
     }
-    const T* far = u.x + N;
-    for (int a = 0; a < 3; ++a) far += std::max<Size>(u.count[a] - 1, 0) * u.step[a];
-    const auto n = static_cast<std::size_t>(channels);
-    if (far <= x_end && to + N <= y_end) {
-      look<kSide, true>(op, d, u, 0, to, n);
-    } else {
-      look<kSide, false>(op, d, u, 0, to, n);
-    }
+    return;
+  }
+  // Whole vectors until the first result for which they would reach over an end.
+  const Size rows_reach = std::max<Size>(u.count[0] - 1, 0) * u.step[0] + std::max<Size>(u.count[1] - 1, 0) * u.step[1];
+  const auto fits = [&](Size o) {
+    const Size reach = first[o] * channels + std::max<Size>(count[o] - 1, 0) * u.step[2] + rows_reach;
+    return row + reach + N <= x_end && at + o * channels + N <= y_end;
+  };
+  Size whole = end;
+  while (whole > begin && !fits(whole - 1)) --whole;
+  const auto n = static_cast<std::size_t>(channels);
+  for (Size o = begin; o < whole; ++o) {
+    u.x = row + first[o] * channels;
+    u.count[2] = count[o];
+    look<kSide, true>(op, d, u, 0, at + o * channels, n);
+  }
+  for (Size o = whole; o < end; ++o) {
+    u.x = row + first[o] * channels;
+    u.count[2] = count[o];
+    look<kSide, false>(op, d, u, 0, at + o * channels, n);
   }
 }
 
@@ -373,7 +386,7 @@ struct Range {
 
 /// One row of inputs that one row of windows looks at, which do not overlap: each is read once.
 template <class Op, class D, class T = hn::TFromD<D>>
-HWY_INLINE void back_apart(const Op& op, D d, T* y, const WindowAxis& wide, Size channels, Size at, Size row_k,
+HWY_INLINE void back_apart(const Op op, D d, T* y, const WindowAxis& wide, Size channels, Size at, Size row_k,
                            const T* y_end, Size g_end) {
   constexpr Size N = static_cast<Size>(hn::MaxLanes(D()));
   const Size vectors_end = channels < N ? 0 : channels / N * N;
@@ -393,8 +406,9 @@ HWY_INLINE void back_apart(const Op& op, D d, T* y, const WindowAxis& wide, Size
     const auto vector = [&](auto whole, Size c, std::size_t n) {
       constexpr bool kWhole = decltype(whole)::value;
       const auto given = op.template read<kWhole>(d, from + c, n);
-      for (Size k = 0; k < count; ++k) {
-        store<kWhole>(d, op.done(d, op.part(d, given, k0 + k)), to + k * channels + c, n);
+      T* place = to + c;
+      for (Size k = 0; k < count; ++k, place += channels) {
+        store<kWhole>(d, op.done(d, op.part(d, given, k0 + k)), place, n);
       }
     };
     if (channels >= N) {
