@@ -7,6 +7,7 @@
 #include "pellucid/nn.h"
 #include "pellucid/nn_convolution.h"
 #include "pellucid/ops.h"
+#include "pellucid/ops_attention.h"
 #include "pellucid/precision.h"
 #include "pellucid/random.h"
 #include "pellucid/threads.h"
@@ -93,6 +94,19 @@ TEST(Precision, ConvolutionsRoundTheirOperands) {
   EXPECT_TRUE(same(narrowed.outputs[0], reference.outputs[0]));
   const Arrays got = narrowed.pullback({g}), expected = reference.pullback({narrow(g)});
   for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(same(got[i], expected[i])) << i;
+}
+
+TEST(Precision, AttentionRoundsQueriesKeysAndValues) {
+  const Array q = draw(1, {2, 5, 2, 8}), k = draw(2, {2, 5, 2, 8}), v = draw(3, {2, 5, 2, 8}),
+              g = draw(4, {2, 5, 2, 8});
+  const auto f = [](const Arrays& in) {
+    return Arrays{scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true})};
+  };
+  const Vjp narrowed = vjp(with_precision(Precision::kBFloat16, f), {q, k, v});
+  const Vjp reference = vjp(f, {narrow(q), narrow(k), narrow(v)});
+  EXPECT_TRUE(same(narrowed.outputs[0], reference.outputs[0]));
+  const Arrays got = narrowed.pullback({g}), expected = reference.pullback({narrow(g)});
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same(got[i], expected[i])) << i;
 }
 
 TEST(Precision, CompileTracesAnewForIt) {

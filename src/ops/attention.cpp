@@ -243,6 +243,7 @@ Record attention_definition() {
   record.summary = "softmax(scale q k^T + mask) v of each head, and the log-sum-exp of each row of scores";
   record.shapes = "(b, t, h, d), (b, s, g, d), (b, s, g, e), mask? -> (b, t, h, e), (b, t, h)";
   record.arity = -1;
+  record.rounded = 0b111;
   record.infer = infer_attention;
   record.workspace = [](const Signature& signature) -> std::size_t {
     const kernels::AttentionShape shape = shape_of(signature, 3);
@@ -318,6 +319,7 @@ Record gradient_definition() {
       "g, "
       "e)";
   record.arity = -1;
+  record.rounded = 0b100111;
   record.infer = infer_gradient;
   record.workspace = [](const Signature& signature) -> std::size_t {
     const kernels::AttentionShape shape = shape_of(signature, 6);
