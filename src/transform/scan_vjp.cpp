@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ops/scan.h"
 #include "pellucid/ops.h"
 #include "pellucid/transform.h"
-#include "ops/scan.h"
 
 namespace pellucid::ops {
 
@@ -290,7 +290,7 @@ class Totals {
 /// Makes arrays of the linearised body again over other operands.
 class Rebuild {
  public:
-  Rebuild(const LinearScan& scan, const Arrays& captured, std::size_t first_captured) : scan_(scan) {
+  Rebuild(const LinearScan& scan, const Arrays& captured, std::size_t first_captured) {
     for (std::size_t i = 0; i < captured.size(); ++i) set(scan.parameters[first_captured + i], captured[i]);
   }
   void set(const Array& from, const Array& to) { made_.set(from, to); }
@@ -331,7 +331,6 @@ class Rebuild {
     }
   }
 
-  const LinearScan& scan_;
   Substitution made_;
   std::unordered_set<const Node*> done_;
 };
