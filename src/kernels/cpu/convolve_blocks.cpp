@@ -10,6 +10,8 @@ constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
 
 /// Positions of a block: enough that packing the kernel for each is little work, few enough that its strip stays in L2.
 constexpr Size kBlockPixels = 256;
+/// Elements of a strip of several pictures.
+constexpr Size kMostStrip = 192 << 10;
 
 GridAxis forward_axis(const ConvolveShape& s, std::size_t d) {
   GridAxis axis;
@@ -71,7 +73,6 @@ Blocks blocks_of(const Grid& grid, const GridSource& source) {
   b.size[1] = even_part(grid[1].count, kBlockPixels / b.size[2]);
   b.size[0] = even_part(grid[0].count, kBlockPixels / (b.size[1] * b.size[2]));
   b.images = pixels > 0 && volume(b.size) == pixels ? even_part(source.n, kBlockPixels / pixels) : 1;
-  b.image_blocks = divide_up(source.n, b.images);
   b.strip = source.must_copy;
   for (std::size_t d = 0; d < 3; ++d) {
     const GridAxis& axis = grid[d];
@@ -107,6 +108,13 @@ Blocks blocks_of(const Grid& grid, const GridSource& source) {
       }
     }
   }
+  // Fewer pictures where their strips would not stay near L2.
+  if (b.strip && b.images > 1) {
+    const Size fit = std::max<Size>(1, kMostStrip / std::max<Size>(1, b.image_pitch));
+    if (fit < b.images) b.images = even_part(source.n, fit);
+  }
+  b.image_blocks = divide_up(source.n, b.images);
+
   const Size all = static_cast<Size>(b.taps.size());
   const Size most = std::max<Size>(1, source.k == 0 ? all : kTapChunk / source.k);
   const Size each = all == 0 ? 1 : divide_up(all, divide_up(all, most));

@@ -173,6 +173,11 @@ void GridWay<T, S>::pack(const Blocks& b, const TapChunk& chunk, const S* w, Siz
     while (t + run < chunk.end && w_tap_ == k_ * w_k_ &&
            b.taps[static_cast<std::size_t>(t + run)].kernel == kernel + run)
       ++run;
+    if (w_column_ == 1 && columns == kGroup && run * k_ == chunk.steps) {
+      constexpr int kPanels = static_cast<int>(kGroup / (2 * lanes));
+      contract::pack_panels<kPanels>(to, w + kernel * w_tap_, w_k_, chunk.steps);
+      return;
+    }
     for (Size j = 0; j < columns;) {
       const Size width = columns - j > lanes ? 2 * lanes : lanes;
       contract::pack(to + j * (chunk.steps + 1) + at * width, width, width, w + kernel * w_tap_ + j * w_column_, stride,
