@@ -32,10 +32,12 @@ Array average_pool(const Array& x, const Window& window);
 /// As max_pool and average_pool, with windows such that the result has the given spatial sizes: output o looks at the
 /// positions floor(o in / out) to ceil((o + 1) in / out) - 1.
 Array adaptive_max_pool(const Array& x, const Shape& size);
+/// The same with the mean.
 Array adaptive_average_pool(const Array& x, const Shape& size);
 
 /// Over all positions of the last `axes` spatial axes: (..., spatial..., channels) -> (..., channels).
 Array global_max_pool(const Array& x, int axes = 2);
+/// The mean over all positions of the last `axes` spatial axes: (..., spatial..., channels) -> (..., channels).
 Array global_average_pool(const Array& x, int axes = 2);
 
 }  // namespace pellucid
