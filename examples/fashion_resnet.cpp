@@ -1,6 +1,6 @@
 // ResNet-18 in its form for small pictures learns to name ten kinds of clothes, in bfloat16 precision.
 //
-//     fashion_resnet [FOLDER] [--epochs N] [--float32]   FOLDER as of fashion_conv. An epoch takes a quarter of an hour
+//     fashion_resnet [FOLDER] [--epochs N] [--float32]   FOLDER as of fashion_conv. An epoch takes about ten minutes
 //                                                        on two cores.
 #include <cstdio>
 #include <cstdlib>
