@@ -6,6 +6,7 @@
 #include "pellucid/ops.h"
 #include "pellucid/random.h"
 #include "pellucid/transform.h"
+#include "support/message.h"
 
 namespace pellucid {
 namespace {
@@ -178,6 +179,14 @@ TEST(Engine, RecomputationGivesTheSameGradient) {
   const Array x = {0.1, 0.2, 0.3};
   const Array through = grad(checkpoint(f))(x);
   EXPECT_EQ(values(through), values(grad(f)(x)));
+}
+
+TEST(Engine, WholeNumbersKeepAllDigits) {
+  constexpr std::int64_t kLarge = (std::int64_t{1} << 62) + 1;  // between two doubles
+  EXPECT_EQ(Array(kLarge).item<std::int64_t>(), kLarge);
+  EXPECT_EQ((Array::from(std::vector<std::int64_t>{1}) + kLarge).to_vector<std::int64_t>()[0], kLarge + 1);
+  EXPECT_EQ(message_of([] { return Array(~std::uint64_t{0}); }),
+            "array: 18446744073709551615 is beyond int64, the widest integer type; give it as a floating number");
 }
 
 TEST(Engine, AMillionNodesInARow) {
