@@ -43,7 +43,8 @@ TEST(Target, IsGuessedByNameElseLast) {
   EXPECT_EQ(guess("y,target,b"), "target");
   EXPECT_EQ(guess("labels,a,income"), "labels");
   EXPECT_EQ(guess("churn,female,tenure,total_charges"), "churn");
-  EXPECT_EQ(guess("Status,Seniority,Home,Price"), "Price");
+  EXPECT_EQ(guess("Status,Seniority,Home,Price"), "Status");
+  EXPECT_EQ(guess("MS_SubClass,Sale_Price,Latitude"), "Sale_Price");
   EXPECT_EQ(guess("PassengerId,Survived,Pclass,Name,Embarked"), "Survived");
   EXPECT_EQ(guess("Lot_Area,Misc_Val,Sale_Condition,Sale_Price,Longitude,Latitude"), "Sale_Price");
   EXPECT_EQ(guess("Lot,SalePrice,Longitude,Latitude"), "SalePrice");

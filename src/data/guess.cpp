@@ -25,9 +25,13 @@ constexpr std::array<std::string_view, 12> kTargets = {"target",       "label", 
 constexpr std::array<std::string_view, 12> kOutcomes = {"churn",     "churned",   "survived", "default",
                                                         "defaulted", "diagnosis", "fraud",    "attrition",
                                                         "species",   "price",     "income",   "salary"};
-constexpr std::array<std::string_view, 13> kAtEnds = {"status",   "quality",  "rating", "score", "result",
-                                                      "sales",    "revenue",  "demand", "value", "success",
-                                                      "approved", "category", "grade"};
+constexpr std::array<std::string_view, 9> kEvents = {"churn",     "churned", "survived",  "default", "defaulted",
+                                                     "diagnosis", "fraud",   "attrition", "species"};
+// The last word of a name; "class" is none of these: a sub_class or pclass is a feature.
+constexpr std::array<std::string_view, 4> kParts = {"target", "label", "outcome", "response"};
+constexpr std::array<std::string_view, 16> kAtEnds = {"status",  "price",    "income",   "salary",  "quality", "rating",
+                                                      "score",   "result",   "sales",    "revenue", "demand",  "value",
+                                                      "success", "approved", "category", "grade"};
 
 // The words of a name in lower case: "SalePrice" and "Sale_Price" are "sale_price".
 std::string words_of(std::string_view name) {
@@ -91,12 +95,12 @@ TargetGuess guess_target(const Table& table) {
     return found;
   };
   for (const auto& found :
-       {matches(kTargets, 0, all, true), matches(kOutcomes, 0, ends, true), matches(kAtEnds, 0, ends, true),
-        matches(kTargets, 0, ends, false), matches(kOutcomes, 0, ends, false), matches(kOutcomes, ends, all, true)}) {
+       {matches(kTargets, 0, all, true), matches(kEvents, 0, ends, true), matches(kAtEnds, 0, ends, true),
+        matches(kParts, 0, ends, false), matches(kOutcomes, 0, ends, false), matches(kOutcomes, ends, all, true)}) {
     if (!found.empty()) return {found.front()->name, "by its name"};
   }
   // In the middle of a table a part of a name counts only where no other column has it.
-  for (const auto& found : {matches(kTargets, ends, all, false), matches(kOutcomes, ends, all, false)}) {
+  for (const auto& found : {matches(kParts, ends, all, false), matches(kOutcomes, ends, all, false)}) {
     if (found.size() == 1) return {found.front()->name, "by its name"};
   }
   return {table.columns.back().name, "the last column"};
