@@ -13,8 +13,8 @@
 #include "pellucid/loss_sequence.h"   // IWYU pragma: export
 #include "pellucid/metrics.h"         // IWYU pragma: export
 #include "pellucid/network_gpt.h"     // IWYU pragma: export
-#include "pellucid/networks.h"        // IWYU pragma: export
 #include "pellucid/network_tagger.h"  // IWYU pragma: export
+#include "pellucid/networks.h"        // IWYU pragma: export
 #include "pellucid/nn.h"              // IWYU pragma: export
 #include "pellucid/nn_attention.h"    // IWYU pragma: export
 #include "pellucid/nn_convolution.h"  // IWYU pragma: export

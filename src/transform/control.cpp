@@ -1,7 +1,7 @@
 // Functions as operations: custom rules, recomputation.
+#include "ops/scan.h"
 #include "pellucid/ops.h"
 #include "pellucid/transform.h"
-#include "ops/scan.h"
 
 namespace pellucid::ops {
 namespace {
