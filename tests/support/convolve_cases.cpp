@@ -166,10 +166,10 @@ void add_public(std::vector<Case>& list) {
   for (const auto& [mode, places] : modes) {
     add(
         "pad_spatial", std::to_string(static_cast<int>(mode)), {{{2, 4, 3}}},
-        [mode = mode](const Arrays& a) { return Arrays{pad_spatial(a[0], 1, 2, mode)}; },
-        moved({2, 7, 3}, [places = places](const Shape& at, Shape& from) {
+        [how = mode](const Arrays& a) { return Arrays{pad_spatial(a[0], 1, 2, how)}; },
+        moved({2, 7, 3}, [from_where = places](const Shape& at, Shape& from) {
           from = at;
-          from[1] = places[static_cast<std::size_t>(at[1])];
+          from[1] = from_where[static_cast<std::size_t>(at[1])];
           return from[1] >= 0;
         }));
   }
