@@ -7,15 +7,11 @@ Run with a Python that has torch and numpy, after scripts/novels.sh:
 """
 
 import argparse
-import math
 import re
 import subprocess
-import time
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from novels_torch import rate_share, texts
+from novels_torch import bits_per_character, corpus, train
 from torch import nn
 
 
@@ -56,42 +52,11 @@ def main():
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
 
-    novels = [np.frombuffer(text, np.uint8) for text in texts()]
-    characters = np.unique(np.concatenate(novels))
-    number = np.zeros(256, np.uint8)
-    number[characters] = np.arange(len(characters))
-    cuts = [len(text) // 10 * 9 for text in novels]
-    training = torch.from_numpy(np.concatenate([number[t[:c]] for t, c in zip(novels, cuts)]))
-    held_out = torch.from_numpy(np.concatenate([number[t[c:]] for t, c in zip(novels, cuts)]))
-
-    network = Characters(len(characters), a.features, a.hidden, a.layers)
+    symbols, training, held_out = corpus()
+    network = Characters(symbols, a.features, a.hidden, a.layers)
     optimiser = torch.optim.Adam(network.parameters(), lr=a.rate, fused=True)
-
-    def windows(text, starts, length):
-        return text[starts[:, None] + torch.arange(length)].long()
-
-    begin = time.perf_counter()
-    steps = 0
-    while (done := (time.perf_counter() - begin) / a.seconds) < 1:
-        optimiser.param_groups[0]["lr"] = a.rate * rate_share(done)
-        window = windows(training, torch.randint(0, len(training) - a.length, (a.batch,)), a.length + 1)
-        logits = network(window[:, :-1])
-        loss = F.cross_entropy(logits.reshape(-1, len(characters)), window[:, 1:].reshape(-1))
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1)
-        optimiser.step()
-        steps += 1
-
-    total, places, n = 0.0, 1024, 32
-    with torch.no_grad():
-        for first in range(0, places, n):
-            starts = torch.arange(first, first + n) * (len(held_out) - a.length - 1) // places
-            window = windows(held_out, starts, a.length + 1)
-            scores = F.log_softmax(network(window[:, :-1]), -1)
-            chosen = scores.gather(-1, window[:, 1:, None])[:, a.length // 2 :]
-            total -= chosen.mean().item()
-    print(f"torch: {steps} steps, held out {total * n / places / math.log(2):.3f} bits per character")
+    steps = train(network, optimiser, training, a)
+    print(f"torch: {steps} steps, held out {bits_per_character(network, held_out, a.length):.3f} bits per character")
 
 
 if __name__ == "__main__":

@@ -94,6 +94,51 @@ def rate_share(done):
     return 0.05 + 0.95 * (1 + math.cos(math.pi * (done - 0.05) / 0.95)) / 2
 
 
+def corpus():
+    """The number of characters, and the texts to learn from and to measure by, as examples/novels.h cuts them."""
+    novels = [np.frombuffer(text, np.uint8) for text in texts()]
+    characters = np.unique(np.concatenate(novels))
+    number = np.zeros(256, np.uint8)
+    number[characters] = np.arange(len(characters))
+    cuts = [len(text) // 10 * 9 for text in novels]
+    training = torch.from_numpy(np.concatenate([number[t[:c]] for t, c in zip(novels, cuts)]))
+    held_out = torch.from_numpy(np.concatenate([number[t[c:]] for t, c in zip(novels, cuts)]))
+    return len(characters), training, held_out
+
+
+def windows(text, starts, length):
+    return text[starts[:, None] + torch.arange(length)].long()
+
+
+def train(network, optimiser, training, a):
+    """Trains for a.seconds; the number of steps."""
+    begin = time.perf_counter()
+    steps = 0
+    while (done := (time.perf_counter() - begin) / a.seconds) < 1:
+        optimiser.param_groups[0]["lr"] = a.rate * rate_share(done)
+        window = windows(training, torch.randint(0, len(training) - a.length, (a.batch,)), a.length + 1)
+        logits = network(window[:, :-1])
+        loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), window[:, 1:].reshape(-1))
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1)
+        optimiser.step()
+        steps += 1
+    return steps
+
+
+def bits_per_character(network, held_out, length):
+    total, places, n = 0.0, 1024, 32
+    with torch.no_grad():
+        for first in range(0, places, n):
+            starts = torch.arange(first, first + n) * (len(held_out) - length - 1) // places
+            window = windows(held_out, starts, length + 1)
+            scores = F.log_softmax(network(window[:, :-1]), -1)
+            chosen = scores.gather(-1, window[:, 1:, None])[:, length // 2 :]
+            total -= chosen.mean().item()
+    return total * n / places / math.log(2)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=300)
@@ -109,44 +154,14 @@ def main():
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
 
-    novels = [np.frombuffer(text, np.uint8) for text in texts()]
-    characters = np.unique(np.concatenate(novels))
-    number = np.zeros(256, np.uint8)
-    number[characters] = np.arange(len(characters))
-    cuts = [len(text) // 10 * 9 for text in novels]
-    training = torch.from_numpy(np.concatenate([number[t[:c]] for t, c in zip(novels, cuts)]))
-    held_out = torch.from_numpy(np.concatenate([number[t[c:]] for t, c in zip(novels, cuts)]))
-
-    network = GPT(len(characters), a.length, a.features, a.heads, a.blocks)
+    characters, training, held_out = corpus()
+    network = GPT(characters, a.length, a.features, a.heads, a.blocks)
     optimiser = torch.optim.AdamW(network.parameters(), lr=a.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     forward = torch.compile(network) if a.compile else network
-
-    def windows(text, starts, length):
-        return text[starts[:, None] + torch.arange(length)].long()
-
     begin = time.perf_counter()
-    steps = 0
-    while (done := (time.perf_counter() - begin) / a.seconds) < 1:
-        optimiser.param_groups[0]["lr"] = a.rate * rate_share(done)
-        window = windows(training, torch.randint(0, len(training) - a.length, (a.batch,)), a.length + 1)
-        logits = forward(window[:, :-1])
-        loss = F.cross_entropy(logits.reshape(-1, len(characters)), window[:, 1:].reshape(-1))
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1)
-        optimiser.step()
-        steps += 1
+    steps = train(forward, optimiser, training, a)
     print(f"{steps} steps in {time.perf_counter() - begin:.1f} s", flush=True)
-
-    total, places, n = 0.0, 1024, 32
-    with torch.no_grad():
-        for first in range(0, places, n):
-            starts = torch.arange(first, first + n) * (len(held_out) - a.length - 1) // places
-            window = windows(held_out, starts, a.length + 1)
-            scores = F.log_softmax(network(window[:, :-1]), -1)
-            chosen = scores.gather(-1, window[:, 1:, None])[:, a.length // 2 :]
-            total -= chosen.mean().item()
-    print(f"held out: {total * n / places / math.log(2):.3f} bits per character")
+    print(f"held out: {bits_per_character(network, held_out, a.length):.3f} bits per character")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sums the time of a plan's steps by kind, from what bench/steps prints of a plan.
 
-Usage: PELLUCID_PROFILE=1 PELLUCID_EXPLAIN=1 build/release/bench/steps gpt_b4 2>&1 | python3 bench/profile.py
+Usage: PELLUCID_PROFILE=1 PELLUCID_EXPLAIN=1 build/release/bench/steps gpt_b4 2>&1 | python3 bench/profile_plan.py
 """
 
 import re
@@ -35,7 +35,7 @@ def main():
         counts[kind] += 1
     whole = sum(times.values())
     if whole == 0:
-        sys.exit("profile: no step with a time; set PELLUCID_PROFILE=1 and PELLUCID_EXPLAIN=1")
+        sys.exit("profile_plan: no step with a time; set PELLUCID_PROFILE=1 and PELLUCID_EXPLAIN=1")
     for kind, us in sorted(times.items(), key=lambda pair: -pair[1]):
         rate = f"{operations[kind] / us / 1000:7.1f} GFLOP/s" if kind == "contract" else ""
         print(f"{kind:28} {counts[kind]:4} steps {us:12.0f} us {100 * us / whole:5.1f} %  {rate}")
