@@ -15,6 +15,9 @@ namespace pellucid::graph {
 inline constexpr std::int64_t kTile = 1024;
 inline constexpr std::int64_t kLongestRow = 16384;
 
+/// Bytes in whole cache lines.
+inline std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 /// How large a value of the group is: the whole space, one for each row, one for each column.
 enum class Level { kFull, kRow, kColumn };
 

@@ -8,12 +8,6 @@
 
 namespace pellucid::graph {
 
-namespace {
-
-std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-}  // namespace
-
 // In one step: every read of the old value is of the same element, and comes no later than the writing of the new one.
 bool Planner::over_safe(std::int32_t made, std::int32_t source) const {
   const auto step = static_cast<std::size_t>(buffers_[static_cast<std::size_t>(made)].first);

@@ -11,7 +11,7 @@
 // After foreach_target.h.
 #include "base/thread_pool.h"
 #include "kernels/cpu/attention-inl.h"
-#include "kernels/cpu/map.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {

@@ -7,6 +7,7 @@
 // After foreach_target.h.
 #include "kernels/cpu/contract_run-inl.h"
 #include "kernels/cpu/contract_tiny-inl.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -56,11 +57,7 @@ HWY_AFTER_NAMESPACE();
 namespace pellucid::kernels {
 
 Contract::Contract(const ContractShape& shape) : shape_(shape) {
-#if defined(__x86_64__)
-  isa() == Isa::kAvx512 ? N_AVX3::contract::prepare_contract(*this) : N_AVX2::contract::prepare_contract(*this);
-#else
-  HWY_STATIC_DISPATCH(contract::prepare_contract)(*this);
-#endif
+  PELLUCID_FOR_ISA(isa(), contract::prepare_contract)(*this);
 }
 
 }  // namespace pellucid::kernels

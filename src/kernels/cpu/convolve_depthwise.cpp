@@ -8,6 +8,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "kernels/cpu/convolve_strip-inl.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -292,12 +293,7 @@ namespace pellucid::kernels {
 bool is_depthwise(const ConvolveShape& s) { return s.groups > 1 && s.groups == s.channels && s.groups == s.outputs; }
 
 std::shared_ptr<const Convolve::Way> depthwise_convolution(const ConvolveShape& shape, ConvolveKind kind) {
-#if defined(__x86_64__)
-  return isa() == Isa::kAvx512 ? N_AVX3::convolve::make_depthwise(shape, kind)
-                               : N_AVX2::convolve::make_depthwise(shape, kind);
-#else
-  return HWY_STATIC_DISPATCH(convolve::make_depthwise)(shape, kind);
-#endif
+  return PELLUCID_FOR_ISA(isa(), convolve::make_depthwise)(shape, kind);
 }
 
 }  // namespace pellucid::kernels

@@ -9,6 +9,7 @@
 // After foreach_target.h.
 #include "kernels/cpu/convolve_strip-inl.h"
 #include "kernels/cpu/convolve_tile-inl.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -395,11 +396,7 @@ HWY_AFTER_NAMESPACE();
 namespace pellucid::kernels {
 
 std::shared_ptr<const Convolve::Way> grid_convolution(const ConvolveShape& shape, ConvolveKind kind) {
-#if defined(__x86_64__)
-  return isa() == Isa::kAvx512 ? N_AVX3::convolve::make_grid(shape, kind) : N_AVX2::convolve::make_grid(shape, kind);
-#else
-  return HWY_STATIC_DISPATCH(convolve::make_grid)(shape, kind);
-#endif
+  return PELLUCID_FOR_ISA(isa(), convolve::make_grid)(shape, kind);
 }
 
 }  // namespace pellucid::kernels

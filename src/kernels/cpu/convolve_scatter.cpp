@@ -11,6 +11,7 @@
 // After foreach_target.h.
 #include "kernels/cpu/contract_pack-inl.h"
 #include "kernels/cpu/contract_tile-inl.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -184,11 +185,7 @@ bool suits_scatter(const ConvolveShape& s) {
 }
 
 std::shared_ptr<const Convolve::Way> scatter_convolution(const ConvolveShape& shape) {
-#if defined(__x86_64__)
-  return isa() == Isa::kAvx512 ? N_AVX3::convolve::make_scatter(shape) : N_AVX2::convolve::make_scatter(shape);
-#else
-  return HWY_STATIC_DISPATCH(convolve::make_scatter)(shape);
-#endif
+  return PELLUCID_FOR_ISA(isa(), convolve::make_scatter)(shape);
 }
 
 }  // namespace pellucid::kernels

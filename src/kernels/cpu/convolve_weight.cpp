@@ -10,6 +10,7 @@
 // After foreach_target.h.
 #include "kernels/cpu/convolve_strip-inl.h"
 #include "kernels/cpu/convolve_tile-inl.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -457,11 +458,7 @@ HWY_AFTER_NAMESPACE();
 namespace pellucid::kernels {
 
 std::shared_ptr<const Convolve::Way> weight_convolution(const ConvolveShape& shape) {
-#if defined(__x86_64__)
-  return isa() == Isa::kAvx512 ? N_AVX3::convolve::make_weight(shape) : N_AVX2::convolve::make_weight(shape);
-#else
-  return HWY_STATIC_DISPATCH(convolve::make_weight)(shape);
-#endif
+  return PELLUCID_FOR_ISA(isa(), convolve::make_weight)(shape);
 }
 
 }  // namespace pellucid::kernels

@@ -9,6 +9,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "kernels/cpu/convolve_winograd-inl.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -243,12 +244,7 @@ bool suits_winograd(const ConvolveShape& s) {
 }
 
 std::shared_ptr<const Convolve::Way> winograd_convolution(const ConvolveShape& shape, ConvolveKind kind) {
-#if defined(__x86_64__)
-  return isa() == Isa::kAvx512 ? N_AVX3::convolve::make_winograd(shape, kind)
-                               : N_AVX2::convolve::make_winograd(shape, kind);
-#else
-  return HWY_STATIC_DISPATCH(convolve::make_winograd)(shape, kind);
-#endif
+  return PELLUCID_FOR_ISA(isa(), convolve::make_winograd)(shape, kind);
 }
 
 }  // namespace pellucid::kernels

@@ -9,6 +9,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "kernels/cpu/convolve_winograd-inl.h"
+#include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
@@ -198,12 +199,7 @@ HWY_AFTER_NAMESPACE();
 namespace pellucid::kernels {
 
 std::shared_ptr<const Convolve::Way> winograd_weight_convolution(const ConvolveShape& shape) {
-#if defined(__x86_64__)
-  return isa() == Isa::kAvx512 ? N_AVX3::convolve::make_winograd_weight(shape)
-                               : N_AVX2::convolve::make_winograd_weight(shape);
-#else
-  return HWY_STATIC_DISPATCH(convolve::make_winograd_weight)(shape);
-#endif
+  return PELLUCID_FOR_ISA(isa(), convolve::make_winograd_weight)(shape);
 }
 
 }  // namespace pellucid::kernels

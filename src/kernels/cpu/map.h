@@ -2,6 +2,7 @@
 // given.
 #pragma once
 
+#include "kernels/cpu/dispatch.h"
 #include "kernels/kernels.h"
 
 namespace pellucid::kernels {
@@ -12,12 +13,5 @@ void fill_casts(MapTable& table, Isa isa);
 void fill_exponential(MapTable& table, Isa isa);  // exp, log, hyperbolic functions, activations
 void fill_trigonometric(MapTable& table, Isa isa);
 void fill_special(MapTable& table, Isa isa);  // erf, gamma functions, power, hypot, remainder
-
-/// The function `name` of this file for the instruction set `isa`; both are compiled by Highway's foreach_target.
-#if defined(__x86_64__)
-#define PELLUCID_FOR_ISA(isa, name) ((isa) == Isa::kAvx512 ? N_AVX3::name : N_AVX2::name)
-#else
-#define PELLUCID_FOR_ISA(isa, name) ((void)(isa), HWY_STATIC_DISPATCH(name))
-#endif
 
 }  // namespace pellucid::kernels

@@ -8,6 +8,7 @@
 
 #include "base/philox.h"
 #include "hwy/highway.h"
+#include "kernels/cpu/dispatch.h"
 #include "kernels/kernels.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -114,10 +115,7 @@ HWY_AFTER_NAMESPACE();
 namespace pellucid::kernels {
 
 void random_bits(std::int32_t* y, const std::int64_t* key, std::uint64_t first, std::size_t n) {
-#if HWY_TARGETS & HWY_AVX3
-  if (isa() == Isa::kAvx512) return N_AVX3::bits(y, key, first, n);
-#endif
-  HWY_STATIC_DISPATCH(bits)(y, key, first, n);
+  PELLUCID_FOR_ISA(isa(), bits)(y, key, first, n);
 }
 
 void random_fold(std::int64_t* folded, const std::int64_t* key, std::int64_t data) {

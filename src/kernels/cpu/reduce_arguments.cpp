@@ -3,6 +3,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/reduce_arguments.cpp"
 #include "hwy/foreach_target.h"
 // foreach_target comes first.
+#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/reduce-inl.h"
 #include "kernels/cpu/reduce.h"
 #include "kernels/cpu/reduce_rows-inl.h"
@@ -93,12 +94,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-void fill_reduce_arguments(ReduceTable& table) {
-#if HWY_TARGETS & HWY_AVX3
-  if (isa() == Isa::kAvx512) return N_AVX3::fill_arguments(table);
-#endif
-  HWY_STATIC_DISPATCH(fill_arguments)(table);
-}
+void fill_reduce_arguments(ReduceTable& table) { PELLUCID_FOR_ISA(isa(), fill_arguments)(table); }
 
 }  // namespace pellucid::kernels
 #endif

@@ -5,6 +5,7 @@
 // foreach_target comes first.
 #include <bit>
 
+#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/reduce-inl.h"
 #include "kernels/cpu/reduce.h"
 
@@ -267,12 +268,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-void fill_reduce_columns(ReduceTable& table) {
-#if HWY_TARGETS & HWY_AVX3
-  if (isa() == Isa::kAvx512) return N_AVX3::fill_columns(table);
-#endif
-  HWY_STATIC_DISPATCH(fill_columns)(table);
-}
+void fill_reduce_columns(ReduceTable& table) { PELLUCID_FOR_ISA(isa(), fill_columns)(table); }
 
 }  // namespace pellucid::kernels
 #endif

@@ -3,6 +3,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/reduce_rows.cpp"
 #include "hwy/foreach_target.h"
 // foreach_target comes first.
+#include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/reduce-inl.h"
 #include "kernels/cpu/reduce.h"
 #include "kernels/cpu/reduce_rows-inl.h"
@@ -59,12 +60,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-void fill_reduce_rows(ReduceTable& table) {
-#if HWY_TARGETS & HWY_AVX3
-  if (isa() == Isa::kAvx512) return N_AVX3::fill_rows(table);
-#endif
-  HWY_STATIC_DISPATCH(fill_rows)(table);
-}
+void fill_reduce_rows(ReduceTable& table) { PELLUCID_FOR_ISA(isa(), fill_rows)(table); }
 
 }  // namespace pellucid::kernels
 #endif

@@ -1,0 +1,11 @@
+// The choice between the instruction sets that a kernel's file was compiled for.
+#pragma once
+
+#include "kernels/kernels.h"
+
+/// The function `name` of this file for the instruction set `isa`; both are compiled by Highway's foreach_target.
+#if defined(__x86_64__)
+#define PELLUCID_FOR_ISA(isa, name) ((isa) == Isa::kAvx512 ? N_AVX3::name : N_AVX2::name)
+#else
+#define PELLUCID_FOR_ISA(isa, name) ((void)(isa), HWY_STATIC_DISPATCH(name))
+#endif
