@@ -367,6 +367,35 @@ void run_piece(const Job<T, S, O>& job, const ContractSlot& scratch, Size piece,
   }
 }
 
+/// The result from the sums of all chunks of k, added in order: those of chunk i of batch element z lie at sums + (z *
+/// chunks + i) * part, their rows `row` apart.
+template <class T, class S, class O>
+void add_chunks(const Job<T, S, O>& job, const T* sums, Size part, Size row) {
+  const ContractShape& shape = job.shape;
+  const ContractPlan& plan = job.plan;
+  const Size chunks = (shape.k + kContractChunk - 1) / kContractChunk;
+  // A piece of the sum is a strip of rows of the result.
+  constexpr Size kStrip = 16 << 10;
+  Size strip = kStrip / (shape.n * chunks) / 16 * 16;
+  strip = strip < 16 ? 16 : strip;
+  const Size strips = (shape.m + strip - 1) / strip;
+  base::parallel_for(strips * plan.batch, [&](Size piece) {
+    const Size z = piece / strips, row0 = piece % strips * strip, row1 = least(shape.m, row0 + strip);
+    Finish<T, O> f;
+    f.row = plan.swap ? 1 : row;
+    f.column = plan.swap ? row : 1;
+    f.sums = sums + z * chunks * part + row0 * f.row;
+    f.parts = chunks;
+    f.part = part;
+    f.c = job.c + batch_offsets(shape, z).c + row0 * shape.c_m;
+    f.c_row = shape.c_m;
+    f.bias = job.bias;
+    f.relu = shape.relu;
+    finish(f, row1 - row0, shape.n);
+    if (job.done.call != nullptr) job.done.call(job.done.context, z, row0, row1, 0, shape.n);
+  });
+}
+
 /// Where k is long and the outputs few: the chunks of k over the threads, each into memory of its own, then their sum.
 template <class T, class S, class O>
 void run_chunks(const Job<T, S, O>& job, const ContractSlot& scratch) {
@@ -396,27 +425,7 @@ void run_chunks(const Job<T, S, O>& job, const ContractSlot& scratch) {
         }
       },
       static_cast<int>(plan.threads));
-
-  // A piece of the sum is a strip of rows of the result.
-  constexpr Size kStrip = 16 << 10;
-  Size strip = kStrip / (shape.n * chunks) / 16 * 16;
-  strip = strip < 16 ? 16 : strip;
-  const Size strips = (shape.m + strip - 1) / strip;
-  base::parallel_for(strips * plan.batch, [&](Size piece) {
-    const Size z = piece / strips, row0 = piece % strips * strip, row1 = least(shape.m, row0 + strip);
-    Finish<T, O> f;
-    f.row = plan.swap ? 1 : row;
-    f.column = plan.swap ? row : 1;
-    f.sums = sums + z * chunks * part + row0 * f.row;
-    f.parts = chunks;
-    f.part = part;
-    f.c = job.c + batch_offsets(shape, z).c + row0 * shape.c_m;
-    f.c_row = shape.c_m;
-    f.bias = job.bias;
-    f.relu = shape.relu;
-    finish(f, row1 - row0, shape.n);
-    if (job.done.call != nullptr) job.done.call(job.done.context, z, row0, row1, 0, shape.n);
-  });
+  add_chunks(job, sums, part, row);
 }
 
 template <class T, class S, class O>

@@ -1,0 +1,191 @@
+// Packing of float32 operands as pairs of bfloat16. Included once for each instruction set (Highway's toggle).
+#if defined(PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_
+#undef PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_
+#else
+#define PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "kernels/cpu/contract_pack-inl.h"
+#include "kernels/cpu/contract_tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace contract_bf16 {
+namespace hn = hwy::HWY_NAMESPACE;
+using contract::kLanesOf;
+using contract::RowCut;
+using contract::Size;
+using contract::Strides;
+
+using Pair = std::uint32_t;
+using FloatTag = hn::ScalableTag<float>;
+using PairTag = hn::ScalableTag<Pair>;
+using Pairs = hn::Vec<PairTag>;
+inline constexpr Size kLanes = kLanesOf<float>;
+/// Rows of the highest tile, two vectors wide.
+inline constexpr Size kRows = contract::kTileRows<float>;
+
+// ---- Rounding -------------------------------------------------------------------------------------------------------
+
+/// The nearest bfloat16, ties to even, in the upper half of each lane; what is below is of no account. NaN stays NaN.
+template <class D, class V = hn::Vec<D>, class U = hn::Vec<hn::RebindToUnsigned<D>>>
+HWY_INLINE U round_upper(D, V x) {
+  const hn::RebindToUnsigned<D> du;
+  const U bits = hn::BitCast(du, x);
+  const U odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
+  const U rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7FFF)));
+  const U quiet = hn::Or(bits, hn::Set(du, 0x400000));
+  return hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(x)), quiet, rounded);
+}
+
+/// Pairs of the lanes of two steps.
+HWY_INLINE Pairs pair(hn::Vec<FloatTag> even, hn::Vec<FloatTag> odd) {
+  const FloatTag d;
+  const PairTag du;
+  const hn::Repartition<std::uint16_t, PairTag> half;
+  return hn::BitCast(du, hn::OddEven(hn::BitCast(half, round_upper(d, odd)),
+                                     hn::BitCast(half, hn::ShiftRight<16>(round_upper(d, even)))));
+}
+
+HWY_INLINE Pair pair(float even, float odd) {
+  return static_cast<Pair>(contract::narrow(even).bits) | static_cast<Pair>(contract::narrow(odd).bits) << 16;
+}
+
+/// Four pairs of eight steps that lie one behind the other.
+template <class D128>
+HWY_INLINE hn::Vec<D128> pairs_along(D128 d, const float* x) {
+  const hn::Repartition<std::uint16_t, D128> half;
+  const auto low = hn::BitCast(half, round_upper(d, hn::LoadU(d, x)));
+  const auto high = hn::BitCast(half, round_upper(d, hn::LoadU(d, x + 4)));
+  return hn::BitCast(d, hn::ConcatOdd(half, high, low));
+}
+
+// ---- Where a step's pairs go ----------------------------------------------------------------------------------------
+
+/// The operand that tiles read in vectors, and s where a dot product takes pairs: a step is `width` pairs.
+struct InPairs {
+  static constexpr Size kPlanes = 1;
+  static HWY_INLINE void put(Pairs pairs, Pair* to, Size) { hn::StoreU(pairs, PairTag(), to); }
+  static HWY_INLINE void put(Pair pair, Pair* to, Size) { *to = pair; }
+};
+/// s where tiles take multiply-adds: the odd elements of a step as float32, `width` further the even ones.
+struct Widened {
+  static constexpr Size kPlanes = 2;
+  static HWY_INLINE void put(Pairs pairs, Pair* to, Size width) {
+    const PairTag du;
+    hn::StoreU(hn::And(pairs, hn::Set(du, 0xFFFF0000u)), du, to);
+    hn::StoreU(hn::ShiftLeft<16>(pairs), du, to + width);
+  }
+  static HWY_INLINE void put(Pair pair, Pair* to, Size width) {
+    to[0] = pair & 0xFFFF0000u;
+    to[width] = pair << 16;
+  }
+};
+
+constexpr Size pairs_of(Size steps) { return (steps + 1) / 2; }
+
+// ---- Packing --------------------------------------------------------------------------------------------------------
+
+/// Packs `columns` columns of x, at most kLanes, and `steps` steps: pair q of column j at to + q * kPlanes * width + j.
+/// All kLanes lanes of a step are written, ascending in q, so that where `width` is less, the next step overwrites what
+/// is too much; `to` has room for a vector more. Lanes from `columns` on hold numbers of no account.
+template <class Place>
+void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x, Strides stride, Size columns, Size steps) {
+  const FloatTag d;
+  const Size step = Place::kPlanes * width;
+  if (stride.outer == 1) {
+    const auto mask = hn::FirstN(d, static_cast<std::size_t>(columns));
+    const bool whole = columns == kLanes;
+    for (Size p = 0; p + 1 < steps; p += 2, to += step) {
+      const float* even = x + p * stride.k;
+      const float* odd = even + stride.k;
+      hwy::Prefetch(even + 8 * stride.k);
+      hwy::Prefetch(odd + 8 * stride.k);
+      if (HWY_LIKELY(whole)) {
+        Place::put(pair(hn::LoadU(d, even), hn::LoadU(d, odd)), to, width);
+      } else {
+        Place::put(pair(hn::MaskedLoad(mask, d, even), hn::MaskedLoad(mask, d, odd)), to, width);
+      }
+    }
+    if (steps % 2 != 0) {
+      Place::put(pair(hn::MaskedLoad(mask, d, x + (steps - 1) * stride.k), hn::Zero(d)), to, width);
+    }
+    return;
+  }
+  Size p = 0;
+  if (stride.k == 1) {
+    const float* row[kLanes];
+    for (Size i = 0; i < kLanes; ++i) row[i] = x + (i < columns ? i : columns - 1) * stride.outer;
+    for (; p + 8 <= steps; p += 8) {
+      hn::Vec<FloatTag> column[4];
+      contract::transpose_block<float>(column,
+                                       [&](auto d128, Size i) HWY_ATTR { return pairs_along(d128, row[i] + p); });
+      HWY_UNROLL(4)
+      for (int q = 0; q < 4; ++q, to += step) Place::put(hn::BitCast(PairTag(), column[q]), to, width);
+    }
+  }
+  for (; p < steps; p += 2, to += step) {
+    for (Size j = 0; j < columns; ++j) {
+      const float* even = x + j * stride.outer + p * stride.k;
+      Place::put(pair(*even, p + 1 < steps ? even[stride.k] : 0.0F), to + j, width);
+    }
+    for (Size j = columns; j < (kLanes < width ? kLanes : width); ++j) Place::put(Pair{0}, to + j, width);
+  }
+}
+
+/// Packs columns of v into panels of two vectors, the last of one where one is left: pair q of column j of the panel
+/// that begins at column c at to + c * pairs + q * its width + j - c.
+HWY_INLINE void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides stride, Size columns, Size steps) {
+  const FloatTag d;
+  const Size pairs = pairs_of(steps);
+  Size done = 0;
+  // Whole panels side by side in one sweep over the rows of x, since each row of a panel is a line or two.
+  constexpr Size kSweep = 256 / static_cast<Size>(sizeof(float));
+  if (stride.outer == 1 && steps % 2 == 0) {
+    for (; done + kSweep <= columns; done += kSweep) {
+      Pair* out = to + done * pairs;
+      const float* even = x + done;
+      for (Size q = 0; q < pairs; ++q, even += 2 * stride.k, out += 2 * kLanes) {
+        const float* odd = even + stride.k;
+        HWY_UNROLL(8)
+        for (Size j = 0; j < kSweep; j += kLanes) {
+          hwy::Prefetch(even + 8 * stride.k + j);
+          hwy::Prefetch(odd + 8 * stride.k + j);
+          Pair* at = out + j / (2 * kLanes) * (2 * kLanes * pairs) + j % (2 * kLanes);
+          InPairs::put(pair(hn::LoadU(d, even + j), hn::LoadU(d, odd + j)), at, 0);
+        }
+      }
+    }
+  }
+  for (Size j = done; j < columns; j += kLanes) {
+    const Size panel = j / (2 * kLanes) * (2 * kLanes);
+    const Size width = columns - panel > kLanes ? 2 * kLanes : kLanes;
+    pack_column<InPairs>(to + panel * pairs + (j - panel), width, x + j * stride.outer, stride,
+                         columns - j < kLanes ? columns - j : kLanes, steps);
+  }
+}
+
+/// Packs rows of s, the tiles of `cut` one behind the other: pair q of row i of a tile at q * kPlanes * kRows + i.
+template <class Place>
+void pack_rows(Pair* HWY_RESTRICT to, const float* x, Strides stride, const RowCut& cut, Size steps) {
+  static_assert(kRows <= kLanes);
+  for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
+    const Size rows = tile < cut.high_count ? cut.high : cut.low;
+    pack_column<Place>(to, kRows, x, stride, rows, steps);
+    x += rows * stride.outer;
+    to += Place::kPlanes * kRows * pairs_of(steps);
+  }
+}
+
+}  // namespace contract_bf16
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_

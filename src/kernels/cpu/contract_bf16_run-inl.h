@@ -1,0 +1,445 @@
+// The contraction of pairs of bfloat16: tiles, the loops around them, pieces over the threads. Included once for each
+// instruction set (Highway's toggle). What includes it says by PELLUCID_BF16_DOT whether its functions are compiled for
+// AVX512_BF16; those stand in a namespace of their own.
+#if defined(PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
+#undef PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
+#else
+#define PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "base/thread_pool.h"
+#include "hwy/highway.h"
+#include "kernels/cpu/contract_bf16.h"
+#include "kernels/cpu/contract_bf16_pack-inl.h"
+#include "kernels/cpu/contract_run-inl.h"
+
+#ifdef PELLUCID_BF16_DOT
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
+#else
+HWY_BEFORE_NAMESPACE();
+#endif
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+#ifdef PELLUCID_BF16_DOT
+namespace contract_bf16_dot {
+#else
+namespace contract_bf16_multiply {
+#endif
+using contract::batch_offsets;
+using contract::least;
+using contract::Offsets;
+using contract::place_of;
+using namespace contract_bf16;  // NOLINT: one room in two namespaces
+
+using Block = contract::Block<float, float>;
+using Job = contract::Job<float, float, float>;
+using Float = hn::Vec<FloatTag>;
+
+// ---- A step ---------------------------------------------------------------------------------------------------------
+
+#ifdef PELLUCID_BF16_DOT
+/// acc[i][j] += the dot product of the pairs s[i] and v[j].
+struct Step {
+  using Place = InPairs;
+  template <int R, int NV>
+  static HWY_INLINE void add(Float (&acc)[R][NV], const Pair* s, const Pair* v) {
+    __m512i right[NV];
+    HWY_UNROLL(4)
+    for (int j = 0; j < NV; ++j) right[j] = _mm512_loadu_si512(v + j * kLanes);
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      const __m512i left = _mm512_set1_epi32(static_cast<int>(s[i]));
+      HWY_UNROLL(4)
+      for (int j = 0; j < NV; ++j) acc[i][j].raw = _mm512_dpbf16_ps(acc[i][j].raw, (__m512bh)left, (__m512bh)right[j]);
+    }
+  }
+};
+#else
+/// The same as two fused multiply-adds, the odd one first. s was widened when it was packed; v is widened here, in two
+/// shifts and one: that takes the two multipliers no time, and no register for a mask, of which AVX2 has none to spare.
+struct Step {
+  using Place = Widened;
+  template <int R, int NV>
+  static HWY_INLINE void add(Float (&acc)[R][NV], const Pair* s, const Pair* v) {
+    const FloatTag d;
+    const PairTag du;
+    const auto rows = [&](const Pair* from, const Float(&right)[NV]) HWY_ATTR {
+      HWY_UNROLL(12)
+      for (int i = 0; i < R; ++i) {
+        const Float left = hn::Set(d, reinterpret_cast<const float*>(from)[i]);
+        HWY_UNROLL(4)
+        for (int j = 0; j < NV; ++j) acc[i][j] = hn::MulAdd(left, right[j], acc[i][j]);
+      }
+    };
+    Float right[NV];
+    HWY_UNROLL(4)
+    for (int j = 0; j < NV; ++j)
+      right[j] = hn::BitCast(d, hn::ShiftLeft<16>(hn::ShiftRight<16>(hn::LoadU(du, v + j * kLanes))));
+    rows(s, right);
+    HWY_UNROLL(4)
+    for (int j = 0; j < NV; ++j) right[j] = hn::BitCast(d, hn::ShiftLeft<16>(hn::LoadU(du, v + j * kLanes)));
+    rows(s + kRows, right);
+  }
+};
+#endif
+
+// ---- Tiles ----------------------------------------------------------------------------------------------------------
+
+/// A tile of rows through `panels` panels, NV vectors wide each.
+struct Tile {
+  const Pair* s = nullptr;
+  const Pair* v = nullptr;
+  Size pairs = 0;
+  Size panels = 0;
+  Size rows = 0;  // that exist
+  Size last = 0;  // lanes of the last vector of the last panel that exist
+  float* c = nullptr;
+  Size c_row = 0;
+  bool add = false;  // c + accumulator, the sum of the chunks before
+  bool relu = false;
+  const float* bias = nullptr;
+};
+
+/// Sums of one panel, `width` columns from `column` on, on their way into c.
+HWY_NOINLINE void finish_panel(const Tile& t, const float* sums, Size column, Size width) {
+  const FloatTag d;
+  const Size pitch = (width + kLanes - 1) / kLanes * kLanes;
+  for (Size j = 0; j < width; j += kLanes) {
+    const Size count = least(kLanes, width - j);
+    const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
+    const Float bias = t.bias != nullptr ? hn::MaskedLoad(mask, d, t.bias + column + j) : hn::Zero(d);
+    for (Size i = 0; i < t.rows; ++i) {
+      float* to = t.c + i * t.c_row + column + j;
+      Float sum = hn::Load(d, sums + i * pitch + j);
+      if (t.add) sum = hn::Add(hn::MaskedLoad(mask, d, to), sum);
+      if (t.bias != nullptr) sum = hn::Add(sum, bias);
+      if (t.relu) sum = contract::relu(d, sum);
+      contract::store_first(sum, d, to, count);
+    }
+  }
+}
+
+template <int R, int NV>
+void run_tile(const Tile& t) {
+  const FloatTag d;
+  constexpr Size step = Step::Place::kPlanes * kRows;
+  const Pair* v = t.v;
+  for (Size panel = 0, column = 0; panel < t.panels; ++panel, column += NV * kLanes) {
+    Float acc[R][NV];
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      HWY_UNROLL(4)
+      for (int j = 0; j < NV; ++j) acc[i][j] = hn::Zero(d);
+    }
+    float* c = t.c + column;
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) hwy::Prefetch(c + i * t.c_row);
+    const Pair* s = t.s;
+    for (Size q = t.pairs; q > 0; --q, s += step, v += NV * kLanes) Step::add(acc, s, v);
+
+    const Size last = panel + 1 == t.panels ? t.last : kLanes;
+    if (HWY_LIKELY(last == kLanes && t.rows >= R && !t.add && !t.relu && t.bias == nullptr)) {
+      HWY_UNROLL(12)
+      for (int i = 0; i < R; ++i) {
+        HWY_UNROLL(4)
+        for (int j = 0; j < NV; ++j) hn::StoreU(acc[i][j], d, c + i * t.c_row + j * kLanes);
+      }
+      continue;
+    }
+    alignas(64) float sums[R * NV * kLanes];
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      HWY_UNROLL(4)
+      for (int j = 0; j < NV; ++j) hn::Store(acc[i][j], d, sums + (i * NV + j) * kLanes);
+    }
+    finish_panel(t, sums, column, (NV - 1) * kLanes + last);
+  }
+}
+
+/// Rows of the lowest tile that there is; rows are cut evenly, so that lower ones are rare.
+inline constexpr Size kLeastRows = kRows * 2 / 3;
+
+template <int NV, std::size_t... I>
+constexpr auto tile_list(std::index_sequence<I...>) {
+  return std::array<void (*)(const Tile&), sizeof...(I)>{&run_tile<static_cast<int>(kLeastRows + I), NV>...};
+}
+template <int NV>
+inline constexpr auto kTiles = tile_list<NV>(std::make_index_sequence<kRows - kLeastRows + 1>());
+
+template <int NV>
+HWY_INLINE void run(const Tile& t) {
+  kTiles<NV>[static_cast<std::size_t>(t.rows > kLeastRows ? t.rows - kLeastRows : 0)](t);
+}
+
+// ---- Memory ---------------------------------------------------------------------------------------------------------
+
+constexpr Size round_up(Size x, Size to) { return (x + to - 1) / to * to; }
+constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
+
+/// Columns whose panels a tile of rows passes before the next one does: a chunk of them takes half of an L2 of 512 KiB.
+inline constexpr Size kGroup = 128;
+inline constexpr Size kLine = 16;  // words
+
+/// Words of packed memory; with room for a vector more.
+constexpr Size rows_size(Size rows, Size steps) {
+  return round_up(divide_up(rows, kRows) * kRows * Step::Place::kPlanes * pairs_of(steps) + kLanes, kLine);
+}
+constexpr Size panels_size(Size columns, Size steps) {
+  return round_up(round_up(columns, kLanes) * pairs_of(steps) + kLanes, kLine);
+}
+/// The same for all chunks of k, one behind the other.
+constexpr Size all_rows_size(Size rows, Size k) {
+  return k / kContractChunk * rows_size(rows, kContractChunk) + rows_size(rows, k % kContractChunk);
+}
+constexpr Size all_panels_size(Size columns, Size k) {
+  return k / kContractChunk * panels_size(columns, kContractChunk) + panels_size(columns, k % kContractChunk);
+}
+
+struct Memory {
+  explicit Memory(const ContractShape& shape, const ContractPlan& plan) {
+    const Size depth = least(shape.k, kContractChunk);
+    sums_row = round_up(plan.columns, kLine);
+    if (plan.pack_s) v = rows_size(plan.rows, depth);
+    sums = v + (plan.pack_v ? panels_size(least(kGroup, plan.columns), depth) : 0);
+    slot = round_up(sums + (plan.indirect && plan.chunk_pieces == 1 ? plan.rows * sums_row + kLanes : 0), 2 * kLine);
+    if (!plan.pack_s) shared_v = plan.row_pieces * all_rows_size(plan.rows, shape.k);
+    shared = shared_v + (plan.pack_v ? 0 : plan.column_pieces * all_panels_size(plan.columns, shape.k));
+    if (plan.chunk_pieces > 1) {
+      part_row = round_up(plan.swap ? shape.m : shape.n, kLine);
+      part = (plan.swap ? shape.n : shape.m) * part_row;
+      parts = part * divide_up(shape.k, kContractChunk) * plan.batch + kLanes;
+    }
+  }
+  Size v = 0, sums = 0, slot = 0;  // of one thread; s comes first
+  Size sums_row = 0;
+  Size shared_v = 0, shared = 0;           // behind the slots of all threads; s comes first
+  Size part_row = 0, part = 0, parts = 0;  // sums of chunks, behind those
+};
+
+// ---- Blocks and pieces ----------------------------------------------------------------------------------------------
+
+/// Where a block's packed operands lie; what is ready was packed for all pieces.
+struct Packed {
+  Pair* s = nullptr;
+  Pair* v = nullptr;
+  bool s_ready = false, v_ready = false;
+};
+
+/// One chunk of k through one group of columns.
+HWY_INLINE void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, Size column, Size columns,
+                          Size steps, bool first, bool last) {
+  constexpr Size width = 2 * kLanes;
+  const Size panels = columns / width, left = columns - panels * width;
+  const bool half = left > 0 && left <= kLanes;
+  Tile t;
+  t.pairs = pairs_of(steps);
+  t.c_row = b.c_row;
+  t.add = !first;
+  t.relu = last && b.relu;
+  const float* bias = last && b.bias != nullptr ? b.bias + column : nullptr;
+  t.s = s;
+  Size row = 0;
+  for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
+    t.rows = tile < cut.high_count ? cut.high : cut.low;
+    t.c = b.c + row * b.c_row + column;
+    t.v = v;
+    t.bias = bias;
+    t.panels = panels + (left > kLanes ? 1 : 0);
+    t.last = left > kLanes ? left - kLanes : kLanes;
+    if (t.panels > 0) run<2>(t);
+    if (half) {
+      t.c += panels * width;
+      t.v += panels * width * t.pairs;
+      if (t.bias != nullptr) t.bias += panels * width;
+      t.panels = 1;
+      t.last = left;
+      run<1>(t);
+    }
+    t.s += kRows * Step::Place::kPlanes * t.pairs;
+    row += t.rows;
+  }
+}
+
+template <class F>
+void run_block(const Block& b, Packed packed, const F& group_done) {
+  const RowCut cut = RowCut::of(b.rows, kRows);
+  Size from = 0;
+  do {
+    const Size steps = least(b.k - from, kContractChunk);
+    const bool last = from + steps == b.k;
+    if (!packed.s_ready) pack_rows<Step::Place>(packed.s, b.s + from * b.s_stride.k, b.s_stride, cut, steps);
+    for (Size j = 0; j < b.columns; j += kGroup) {
+      const Size columns = least(kGroup, b.columns - j);
+      const Pair* v = packed.v + (packed.v_ready ? j * pairs_of(steps) : 0);
+      if (!packed.v_ready) {
+        pack_panels(packed.v, b.v + j * b.v_stride.outer + from * b.v_stride.k, b.v_stride, columns, steps);
+      }
+      run_group(b, cut, packed.s, v, j, columns, steps, from == 0, last);
+      if (last) group_done(j, j + columns);
+    }
+    if (packed.s_ready) packed.s += rows_size(b.rows, steps);
+    if (packed.v_ready) packed.v += panels_size(b.columns, steps);
+    from += steps;
+  } while (from < b.k);
+}
+
+HWY_INLINE Pair* slot_of(const Job& job, const Memory& memory, Size thread) {
+  return reinterpret_cast<Pair*>(job.workspace) + thread * memory.slot;
+}
+
+Packed packed_of(const Job& job, const Memory& memory, const contract::Place& place, int thread) {
+  const ContractPlan& plan = job.plan;
+  Pair* const slot = slot_of(job, memory, thread);
+  Pair* const shared = slot_of(job, memory, plan.threads);
+  Packed p;
+  p.s_ready = !plan.pack_s;
+  p.v_ready = !plan.pack_v;
+  p.s = p.s_ready ? shared + place.row / plan.rows * all_rows_size(plan.rows, job.shape.k) : slot;
+  p.v = p.v_ready ? shared + memory.shared_v + place.column / plan.columns * all_panels_size(plan.columns, job.shape.k)
+                  : slot + memory.v;
+  return p;
+}
+
+/// Packs what all pieces share: a chunk of k of a piece's rows or columns at a time.
+void pack_shared(const Job& job, const Memory& memory) {
+  const ContractPlan& plan = job.plan;
+  const Size k = job.shape.k, chunks = std::max<Size>(1, divide_up(k, kContractChunk));
+  const Size rows = plan.pack_s ? 0 : plan.row_pieces, columns = plan.pack_v ? 0 : plan.column_pieces;
+  base::parallel_for((rows + columns) * chunks,
+                     [&](Size piece) {
+                       const Size i = piece / chunks, from = piece % chunks * kContractChunk;
+                       const Size steps = least(k - from, kContractChunk);
+                       const Size block = i < rows ? i * plan.column_pieces : i - rows;
+                       const contract::Place place = place_of(job.shape, plan, block);
+                       const Block b =
+                           contract::block_of<float, float, float>(job, place, {}, from, steps, nullptr, {});
+                       Packed to = packed_of(job, memory, place, 0);
+                       if (i < rows) {
+                         pack_rows<Step::Place>(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s,
+                                                b.s_stride, RowCut::of(b.rows, kRows), steps);
+                       } else {
+                         pack_panels(to.v + from / kContractChunk * panels_size(b.columns, kContractChunk), b.v,
+                                     b.v_stride, b.columns, steps);
+                       }
+                     },
+                     static_cast<int>(plan.threads));
+}
+
+void run_piece(const Job& job, const Memory& memory, Size piece, int thread) {
+  const ContractShape& shape = job.shape;
+  const ContractPlan& plan = job.plan;
+  const Size blocks = plan.row_pieces * plan.column_pieces;
+  const contract::Place place = place_of(shape, plan, piece % blocks);
+  float* const sums = reinterpret_cast<float*>(slot_of(job, memory, thread) + memory.sums);
+  const Size z0 = piece / blocks * plan.group, z1 = least(plan.batch, z0 + plan.group);
+  const auto done = [&](Size z, Size column0, Size column1) {
+    if (job.done.call != nullptr) job.done.call(job.done.context, z, place.c_row0, place.c_row1, column0, column1);
+  };
+  for (Size z = z0; z < z1; ++z) {
+    const Offsets at = batch_offsets(shape, z);
+    float* c = job.c + at.c + place.c_row0 * shape.c_m + place.c_column0;
+    Block b = contract::block_of<float, float, float>(job, place, at, 0, shape.k, nullptr, {});
+    const float* bias = job.bias != nullptr ? job.bias + place.c_column0 : nullptr;
+    b.c = plan.indirect ? sums : c;
+    b.c_row = plan.indirect ? memory.sums_row : shape.c_m;
+    b.relu = !plan.indirect && shape.relu;
+    b.bias = plan.indirect ? nullptr : bias;
+    run_block(b, packed_of(job, memory, place, thread), [&](Size j0, Size j1) {
+      if (plan.by_group) done(z, place.c_column0 + j0, place.c_column0 + j1);
+    });
+    if (plan.indirect) {
+      contract::Finish<float, float> f;
+      f.sums = sums;
+      f.row = plan.swap ? 1 : memory.sums_row;
+      f.column = plan.swap ? memory.sums_row : 1;
+      f.c = c;
+      f.c_row = shape.c_m;
+      f.bias = bias;
+      f.relu = shape.relu;
+      contract::finish(f, place.c_row1 - place.c_row0, place.c_column1 - place.c_column0);
+    }
+    if (!plan.by_group) done(z, place.c_column0, place.c_column1);
+  }
+}
+
+/// Where k is long and the outputs few: the chunks of k over the threads, each into memory of its own, then their sum.
+void run_chunks(const Job& job, const Memory& memory) {
+  const ContractShape& shape = job.shape;
+  const ContractPlan& plan = job.plan;
+  const Size chunks = divide_up(shape.k, kContractChunk), blocks = plan.row_pieces * plan.column_pieces;
+  float* sums = reinterpret_cast<float*>(slot_of(job, memory, plan.threads) + memory.shared);
+  base::parallel_for(
+      plan.batch * plan.chunk_pieces * blocks,
+      [&](Size piece, int thread) {
+        const contract::Place place = place_of(shape, plan, piece % blocks);
+        const Size z = piece / blocks / plan.chunk_pieces;
+        const Size first = piece / blocks % plan.chunk_pieces * plan.chunks;
+        const Offsets at = batch_offsets(shape, z);
+        for (Size chunk = first; chunk < least(chunks, first + plan.chunks); ++chunk) {
+          const Size from = chunk * kContractChunk;
+          Block b = contract::block_of<float, float, float>(job, place, at, from, least(kContractChunk, shape.k - from),
+                                                            nullptr, {});
+          b.c = sums + (z * chunks + chunk) * memory.part + place.row * memory.part_row + place.column;
+          b.c_row = memory.part_row;
+          run_block(b, packed_of(job, memory, place, thread), [](Size, Size) {});
+        }
+      },
+      static_cast<int>(plan.threads));
+  contract::add_chunks(job, sums, memory.part, memory.part_row);
+}
+
+void run_all(const Contract& contract, void* c, const void* a, const void* b, const void* bias, void* workspace,
+             const ContractDone& done) {
+  const ContractShape& shape = contract.shape();
+  const Job job = {shape,
+                   ContractAccess::plan(contract),
+                   static_cast<float*>(c),
+                   static_cast<const float*>(a),
+                   static_cast<const float*>(b),
+                   shape.bias ? static_cast<const float*>(bias) : nullptr,
+                   static_cast<char*>(workspace),
+                   done};
+  const ContractPlan& plan = job.plan;
+  const Memory memory(shape, plan);
+  if (!plan.pack_s || !plan.pack_v) pack_shared(job, memory);
+  if (plan.chunk_pieces > 1) return run_chunks(job, memory);
+  const Size pieces = plan.row_pieces * plan.column_pieces * divide_up(plan.batch, plan.group);
+  base::parallel_for(
+      pieces, [&](Size piece, int thread) { run_piece(job, memory, piece, thread); }, static_cast<int>(plan.threads));
+}
+
+void prepare(Contract& contract) {
+  const ContractShape& shape = contract.shape();
+  // The plan of operands that are converted as they are packed.
+  ContractShape narrow = shape;
+  narrow.dtype = DType::kBFloat16;
+  std::size_t unused = 0;
+  ContractPlan plan = plan_contract(narrow, contract::widths_of<float>(), unused);
+  plan.shared_s = 0;
+  const bool whole = plan.batch == 1 && plan.chunk_pieces == 1;
+  plan.pack_s = !(whole && plan.column_pieces > 1);
+  plan.pack_v = !(whole && plan.row_pieces > 1);
+  const Memory memory(shape, plan);
+  plan.slot_bytes = memory.slot * static_cast<Size>(sizeof(Pair));
+  const Size words = memory.slot * plan.threads + memory.shared + memory.parts;
+  ContractAccess::set(contract, &run_all,
+                      static_cast<std::size_t>(round_up(words * static_cast<Size>(sizeof(Pair)), 64)), plan);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+#ifdef PELLUCID_BF16_DOT
+HWY_POP_ATTRIBUTES
+#else
+HWY_AFTER_NAMESPACE();
+#endif
+
+#endif  // PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
