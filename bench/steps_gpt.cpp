@@ -2,6 +2,7 @@
 #include "pellucid/loss.h"
 #include "pellucid/network_gpt.h"
 #include "pellucid/ops.h"
+#include "pellucid/precision.h"
 #include "pellucid/random.h"
 #include "steps.h"
 
@@ -19,9 +20,10 @@ pl::Arrays tokens() {
   return {draw(7), draw(8)};
 }
 
-Training make_gpt(bool recompute) {
+Training make_gpt(bool recompute, pl::Precision precision = pl::Precision::kFloat32) {
   nn::GPT network({.vocabulary = kVocabulary, .length = kLength, .recompute = recompute});
-  const auto loss = [](const nn::GPT& gpt, const pl::Arrays& in) {
+  const auto loss = [precision](const nn::GPT& gpt, const pl::Arrays& in) {
+    const pl::PrecisionScope scope(precision);
     const pl::Array logits = pl::reshape(gpt(in[0]), {kBatch * kLength, kVocabulary});
     return pl::loss::cross_entropy(logits, pl::reshape(in[1], {kBatch * kLength}));
   };
@@ -52,6 +54,11 @@ const Workload kGpt(
     {.name = "gpt_b4", .make = [] { return make_gpt(false); }, .warm_up = 1, .seconds = 5, .order = 40});
 const Workload kRecomputed(
     {.name = "gpt_b4_recompute", .make = [] { return make_gpt(true); }, .warm_up = 1, .seconds = 5, .order = 41});
+const Workload kNarrow({.name = "gpt_b4_bf16",
+                        .make = [] { return make_gpt(false, pl::Precision::kBFloat16); },
+                        .warm_up = 1,
+                        .seconds = 5,
+                        .order = 44});
 const Workload kEncoder({.name = "encoder_b32", .make = make_encoder, .warm_up = 1, .seconds = 5, .order = 42});
 
 }  // namespace

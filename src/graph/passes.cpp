@@ -233,8 +233,8 @@ std::vector<PassTime> optimise(Graph& graph) {
     const char* name;
     void (*run)(Graph&);
   };
-  constexpr Pass kPasses[] = {{"dce", dce},           {"simplify", simplify}, {"fold", fold},        {"cse", cse},
-                              {"scans", merge_scans}, {"dce", dce},           {"epilogue", epilogue}};
+  constexpr Pass kPasses[] = {{"dce", dce},           {"simplify", simplify}, {"fold", fold}, {"cse", cse},
+                              {"scans", merge_scans}, {"narrow", narrow},     {"dce", dce},   {"epilogue", epilogue}};
   std::vector<PassTime> times;
   for (const Pass& pass : kPasses) {
     if (!pass_enabled(pass.name)) continue;

@@ -11,8 +11,8 @@ namespace pellucid::graph {
 
 class ContractStep final : public Step {
  public:
-  ContractStep(const kernels::ContractShape& shape, Ref c, Ref a, Ref b, Ref bias, Ref workspace)
-      : contract_(shape), refs_{c, a, b, bias, workspace} {}
+  ContractStep(kernels::Contract contract, Ref c, Ref a, Ref b, Ref bias, Ref workspace)
+      : contract_(std::move(contract)), refs_{c, a, b, bias, workspace} {}
   const kernels::Contract& contract() const { return contract_; }
   void set_workspace(Ref workspace) { refs_[4] = workspace; }
   void bind(std::byte* const* bases) override {

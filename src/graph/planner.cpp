@@ -10,6 +10,7 @@
 
 #include "base/thread_pool.h"
 #include "graph/plan_steps.h"
+#include "kernels/contract_bf16.h"
 
 namespace pellucid::graph {
 
@@ -391,7 +392,9 @@ void Planner::emit_contract(const Instruction& instruction, std::int32_t index) 
   const Ref bias = instruction.bias ? read_contiguous(instruction.inputs[2]) : Ref{};
   const Ref ra = read(a), rb = read(b), rc = write(c);
   if (instruction.bias) keep_until_now(bias);
-  auto step = std::make_unique<ContractStep>(desc, rc, ra, rb, bias, Ref{});
+  const bool narrow = instruction.attributes.dtype == DType::kBFloat16 && kernels::bf16_suits(desc);
+  auto step = std::make_unique<ContractStep>(narrow ? kernels::bf16_contract(desc) : kernels::Contract(desc), rc, ra,
+                                             rb, bias, Ref{});
   if (step->contract().workspace() != 0) {
     Buffer workspace;
     workspace.bytes = step->contract().workspace();
@@ -402,8 +405,8 @@ void Planner::emit_contract(const Instruction& instruction, std::int32_t index) 
   step->operations = 2 * count_of(graph_.value(c).shape) * desc.k;
   step->bytes = static_cast<std::int64_t>(graph_.value(a).bytes() + graph_.value(b).bytes() + graph_.value(c).bytes());
   add_step(std::move(step), {index},
-           fmt::format("contract {} x {}{}{}", to_string(shape), to_string(graph_.value(b).shape),
-                       desc.bias ? " + bias" : "", desc.relu ? ", relu" : ""));
+           fmt::format("contract {} x {}{}{}{}", to_string(shape), to_string(graph_.value(b).shape),
+                       desc.bias ? " + bias" : "", desc.relu ? ", relu" : "", narrow ? ", bfloat16" : ""));
 }
 
 void Planner::emit_copies() {

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/cpu/contract_bf16.h"
 #include "kernels/kernels.h"
 #include "pellucid/error.h"
 
@@ -34,14 +35,16 @@ bool has(Isa isa) { return isa == Isa::kAvx512 ? has_avx512() : isa == Isa::kAvx
 Isa choose() {
   constexpr Isa kWidestFirst[] = {Isa::kAvx512, Isa::kAvx2, Isa::kNeon};
   if (const char* wanted = std::getenv("PELLUCID_ISA"); wanted != nullptr && *wanted != '\0') {
+    const std::string_view name = wanted;
     for (Isa isa : kWidestFirst) {
-      if (std::string_view(wanted) != name_of(isa)) continue;
-      if (has(isa)) return isa;
+      // With _bf16 behind it, contractions in bfloat16 have kernels of their own (contract_bf16.h).
+      if (name != name_of(isa) && name != std::string(name_of(isa)) + "_bf16") continue;
+      if (has(isa) && (name != "avx512_bf16" || has_bf16_dot())) return isa;
       throw Error("PELLUCID_ISA: this processor lacks " + std::string(wanted) +
                   "; unset PELLUCID_ISA to use what it has");
     }
     throw Error("PELLUCID_ISA: no instruction set is named '" + std::string(wanted) +
-                "'; use avx2 or avx512, or unset it");
+                "'; use avx2, avx2_bf16, avx512 or avx512_bf16, or unset it");
   }
   for (Isa isa : kWidestFirst) {
     if (has(isa)) return isa;

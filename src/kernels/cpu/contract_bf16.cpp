@@ -30,7 +30,7 @@ bool has_amx() {
 Bf16Way choose() {
   const char* const named = std::getenv("PELLUCID_ISA");
   const std::string_view wanted = named == nullptr ? "" : named;
-  if (wanted == "avx2_bf16" || wanted == "avx512_bf16_emulated") return Bf16Way::kMultiplyAdd;
+  if (wanted == "avx2_bf16") return Bf16Way::kMultiplyAdd;
 #if defined(__x86_64__)
   if (isa() == Isa::kAvx512 && has_bf16_dot()) {
     if (wanted == "avx512_bf16" || (wanted.empty() && !has_amx())) return Bf16Way::kDot;

@@ -96,7 +96,8 @@ constexpr Size pairs_of(Size steps) { return (steps + 1) / 2; }
 /// All kLanes lanes of a step are written, ascending in q, so that where `width` is less, the next step overwrites what
 /// is too much; `to` has room for a vector more. Lanes from `columns` on hold numbers of no account.
 template <class Place>
-void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x, Strides stride, Size columns, Size steps) {
+HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x, Strides stride, Size columns,
+                              Size steps) {
   const FloatTag d;
   const Size step = Place::kPlanes * width;
   if (stride.outer == 1) {
@@ -141,7 +142,7 @@ void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x, Strides stri
 
 /// Packs columns of v into panels of two vectors, the last of one where one is left: pair q of column j of the panel
 /// that begins at column c at to + c * pairs + q * its width + j - c.
-HWY_INLINE void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides stride, Size columns, Size steps) {
+HWY_NOINLINE inline void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides stride, Size columns, Size steps) {
   const FloatTag d;
   const Size pairs = pairs_of(steps);
   Size done = 0;

@@ -233,8 +233,8 @@ struct Packed {
 };
 
 /// One chunk of k through one group of columns.
-HWY_INLINE void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, Size column, Size columns,
-                          Size steps, bool first, bool last) {
+void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, Size column, Size columns, Size steps,
+               bool first, bool last) {
   constexpr Size width = 2 * kLanes;
   const Size panels = columns / width, left = columns - panels * width;
   const bool half = left > 0 && left <= kLanes;
@@ -267,8 +267,19 @@ HWY_INLINE void run_group(const Block& b, const RowCut& cut, const Pair* s, cons
   }
 }
 
-template <class F>
-void run_block(const Block& b, Packed packed, const F& group_done) {
+/// What a block's groups of columns are reported as, when they have their final sums.
+struct Report {
+  const Job& job;
+  const contract::Place& place;
+  Size z = 0;
+  void done(Size column0, Size column1) const {
+    if (job.done.call == nullptr) return;
+    job.done.call(job.done.context, z, place.c_row0, place.c_row1, place.c_column0 + column0,
+                  place.c_column0 + column1);
+  }
+};
+
+HWY_NOINLINE void run_block(const Block& b, Packed packed, const Report* report) {
   const RowCut cut = RowCut::of(b.rows, kRows);
   Size from = 0;
   do {
@@ -282,7 +293,7 @@ void run_block(const Block& b, Packed packed, const F& group_done) {
         pack_panels(packed.v, b.v + j * b.v_stride.outer + from * b.v_stride.k, b.v_stride, columns, steps);
       }
       run_group(b, cut, packed.s, v, j, columns, steps, from == 0, last);
-      if (last) group_done(j, j + columns);
+      if (last && report != nullptr) report->done(j, j + columns);
     }
     if (packed.s_ready) packed.s += rows_size(b.rows, steps);
     if (packed.v_ready) packed.v += panels_size(b.columns, steps);
@@ -339,9 +350,6 @@ void run_piece(const Job& job, const Memory& memory, Size piece, int thread) {
   const contract::Place place = place_of(shape, plan, piece % blocks);
   float* const sums = reinterpret_cast<float*>(slot_of(job, memory, thread) + memory.sums);
   const Size z0 = piece / blocks * plan.group, z1 = least(plan.batch, z0 + plan.group);
-  const auto done = [&](Size z, Size column0, Size column1) {
-    if (job.done.call != nullptr) job.done.call(job.done.context, z, place.c_row0, place.c_row1, column0, column1);
-  };
   for (Size z = z0; z < z1; ++z) {
     const Offsets at = batch_offsets(shape, z);
     float* c = job.c + at.c + place.c_row0 * shape.c_m + place.c_column0;
@@ -351,9 +359,8 @@ void run_piece(const Job& job, const Memory& memory, Size piece, int thread) {
     b.c_row = plan.indirect ? memory.sums_row : shape.c_m;
     b.relu = !plan.indirect && shape.relu;
     b.bias = plan.indirect ? nullptr : bias;
-    run_block(b, packed_of(job, memory, place, thread), [&](Size j0, Size j1) {
-      if (plan.by_group) done(z, place.c_column0 + j0, place.c_column0 + j1);
-    });
+    const Report report = {job, place, z};
+    run_block(b, packed_of(job, memory, place, thread), plan.by_group ? &report : nullptr);
     if (plan.indirect) {
       contract::Finish<float, float> f;
       f.sums = sums;
@@ -365,7 +372,7 @@ void run_piece(const Job& job, const Memory& memory, Size piece, int thread) {
       f.relu = shape.relu;
       contract::finish(f, place.c_row1 - place.c_row0, place.c_column1 - place.c_column0);
     }
-    if (!plan.by_group) done(z, place.c_column0, place.c_column1);
+    if (!plan.by_group) report.done(0, place.c_column1 - place.c_column0);
   }
 }
 
@@ -388,7 +395,7 @@ void run_chunks(const Job& job, const Memory& memory) {
                                                             nullptr, {});
           b.c = sums + (z * chunks + chunk) * memory.part + place.row * memory.part_row + place.column;
           b.c_row = memory.part_row;
-          run_block(b, packed_of(job, memory, place, thread), [](Size, Size) {});
+          run_block(b, packed_of(job, memory, place, thread), nullptr);
         }
       },
       static_cast<int>(plan.threads));
