@@ -170,12 +170,12 @@ template <int NV, std::size_t... I>
 constexpr auto tile_list(std::index_sequence<I...>) {
   return std::array<void (*)(const Tile&), sizeof...(I)>{&run_tile<static_cast<int>(kLeastRows + I), NV>...};
 }
-template <int NV>
-inline constexpr auto kTiles = tile_list<NV>(std::make_index_sequence<kRows - kLeastRows + 1>());
+inline constexpr auto kTiles = tile_list<2>(std::make_index_sequence<kRows - kLeastRows + 1>());
 
-template <int NV>
-HWY_INLINE void run(const Tile& t) {
-  kTiles<NV>[static_cast<std::size_t>(t.rows > kLeastRows ? t.rows - kLeastRows : 0)](t);
+/// A tile two vectors wide, or one: of those there is the highest alone, since they stand at an edge.
+HWY_INLINE void run(const Tile& t, int vectors) {
+  if (vectors == 1) return run_tile<kRows, 1>(t);
+  kTiles[static_cast<std::size_t>(t.rows > kLeastRows ? t.rows - kLeastRows : 0)](t);
 }
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------
@@ -253,14 +253,14 @@ void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, 
     t.bias = bias;
     t.panels = panels + (left > kLanes ? 1 : 0);
     t.last = left > kLanes ? left - kLanes : kLanes;
-    if (t.panels > 0) run<2>(t);
+    if (t.panels > 0) run(t, 2);
     if (half) {
       t.c += panels * width;
       t.v += panels * width * t.pairs;
       if (t.bias != nullptr) t.bias += panels * width;
       t.panels = 1;
       t.last = left;
-      run<1>(t);
+      run(t, 1);
     }
     t.s += kRows * Step::Place::kPlanes * t.pairs;
     row += t.rows;
