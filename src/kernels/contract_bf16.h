@@ -9,15 +9,14 @@ namespace pellucid::kernels {
 
 /// How such contractions are done on this processor.
 enum class Bf16Way : std::uint8_t {
-  kNone,         // not at all: float32 contractions of operands that were rounded before
-  kMultiplyAdd,  // pairs are widened in registers and take two fused multiply-adds
+  kNone,         // not at all: float32 contractions of operands that were rounded before are as fast
+  kMultiplyAdd,  // the dot product's order of sums by two fused multiply-adds, to compare with
   kDot,          // AVX512_BF16's dot product of pairs
 };
 
 /// kDot where the processor and the operating system have AVX512_BF16 and no AMX: processors with AMX take two
 /// cycles for a dot product, and multiply-adds in float32 are as fast there. PELLUCID_ISA decides otherwise: avx2 and
-/// avx512 forbid the instruction, avx512_bf16 asks for it, and avx2_bf16 for kMultiplyAdd with the widest vectors.
-/// Decided once.
+/// avx512 forbid the instruction, avx512_bf16 asks for it, and avx2_bf16 for kMultiplyAdd. Decided once.
 Bf16Way bf16_way();
 
 /// True where bf16_contract takes the shape: float32 operands and result, and outputs enough to pay for packing both.

@@ -169,6 +169,7 @@ kernels::ConvolveShape described(const Signature& signature, const Shape& x, con
   const KernelSides kernel(w, at.rank);
   kernels::ConvolveShape shape;
   shape.dtype = signature.input_types[0];
+  shape.rounded = signature.attributes.dtype == DType::kBFloat16;
   shape.batch = picture.batch;
   shape.n = picture.first;
   for (std::size_t d = 0; d < at.rank; ++d) {

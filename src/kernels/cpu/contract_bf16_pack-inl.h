@@ -66,56 +66,33 @@ HWY_INLINE hn::Vec<D128> pairs_along(D128 d, const float* x) {
   return hn::BitCast(d, hn::ConcatOdd(half, high, low));
 }
 
-// ---- Where a step's pairs go ----------------------------------------------------------------------------------------
-
-/// The operand that tiles read in vectors, and s where a dot product takes pairs: a step is `width` pairs.
-struct InPairs {
-  static constexpr Size kPlanes = 1;
-  static HWY_INLINE void put(Pairs pairs, Pair* to, Size) { hn::StoreU(pairs, PairTag(), to); }
-  static HWY_INLINE void put(Pair pair, Pair* to, Size) { *to = pair; }
-};
-/// s where tiles take multiply-adds: the odd elements of a step as float32, `width` further the even ones.
-struct Widened {
-  static constexpr Size kPlanes = 2;
-  static HWY_INLINE void put(Pairs pairs, Pair* to, Size width) {
-    const PairTag du;
-    hn::StoreU(hn::And(pairs, hn::Set(du, 0xFFFF0000u)), du, to);
-    hn::StoreU(hn::ShiftLeft<16>(pairs), du, to + width);
-  }
-  static HWY_INLINE void put(Pair pair, Pair* to, Size width) {
-    to[0] = pair & 0xFFFF0000u;
-    to[width] = pair << 16;
-  }
-};
-
 constexpr Size pairs_of(Size steps) { return (steps + 1) / 2; }
 
 // ---- Packing --------------------------------------------------------------------------------------------------------
 
-/// Packs `columns` columns of x, at most kLanes, and `steps` steps: pair q of column j at to + q * kPlanes * width + j.
+/// Packs `columns` columns of x, at most kLanes, and `steps` steps: pair q of column j at to + q * width + j.
 /// All kLanes lanes of a step are written, ascending in q, so that where `width` is less, the next step overwrites what
 /// is too much; `to` has room for a vector more. Lanes from `columns` on hold numbers of no account.
-template <class Place>
-HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x, Strides stride, Size columns,
-                              Size steps) {
+HWY_NOINLINE inline void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x, Strides stride, Size columns,
+                                     Size steps) {
   const FloatTag d;
-  const Size step = Place::kPlanes * width;
+  const PairTag du;
   if (stride.outer == 1) {
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(columns));
     const bool whole = columns == kLanes;
-    for (Size p = 0; p + 1 < steps; p += 2, to += step) {
+    for (Size p = 0; p + 1 < steps; p += 2, to += width) {
       const float* even = x + p * stride.k;
       const float* odd = even + stride.k;
       hwy::Prefetch(even + 8 * stride.k);
       hwy::Prefetch(odd + 8 * stride.k);
       if (HWY_LIKELY(whole)) {
-        Place::put(pair(hn::LoadU(d, even), hn::LoadU(d, odd)), to, width);
+        hn::StoreU(pair(hn::LoadU(d, even), hn::LoadU(d, odd)), du, to);
       } else {
-        Place::put(pair(hn::MaskedLoad(mask, d, even), hn::MaskedLoad(mask, d, odd)), to, width);
+        hn::StoreU(pair(hn::MaskedLoad(mask, d, even), hn::MaskedLoad(mask, d, odd)), du, to);
       }
     }
     if (steps % 2 != 0) {
-      Place::put(pair(hn::MaskedLoad(mask, d, x + (steps - 1) * stride.k), hn::Zero(d)), to, width);
+      hn::StoreU(pair(hn::MaskedLoad(mask, d, x + (steps - 1) * stride.k), hn::Zero(d)), du, to);
     }
     return;
   }
@@ -128,15 +105,15 @@ HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x,
       contract::transpose_block<float>(column,
                                        [&](auto d128, Size i) HWY_ATTR { return pairs_along(d128, row[i] + p); });
       HWY_UNROLL(4)
-      for (int q = 0; q < 4; ++q, to += step) Place::put(hn::BitCast(PairTag(), column[q]), to, width);
+      for (int q = 0; q < 4; ++q, to += width) hn::StoreU(hn::BitCast(du, column[q]), du, to);
     }
   }
-  for (; p < steps; p += 2, to += step) {
+  for (; p < steps; p += 2, to += width) {
     for (Size j = 0; j < columns; ++j) {
       const float* even = x + j * stride.outer + p * stride.k;
-      Place::put(pair(*even, p + 1 < steps ? even[stride.k] : 0.0F), to + j, width);
+      to[j] = pair(*even, p + 1 < steps ? even[stride.k] : 0.0F);
     }
-    for (Size j = columns; j < (kLanes < width ? kLanes : width); ++j) Place::put(Pair{0}, to + j, width);
+    for (Size j = columns; j < (kLanes < width ? kLanes : width); ++j) to[j] = 0;
   }
 }
 
@@ -159,7 +136,7 @@ HWY_NOINLINE inline void pack_panels(Pair* HWY_RESTRICT to, const float* x, Stri
           hwy::Prefetch(even + 8 * stride.k + j);
           hwy::Prefetch(odd + 8 * stride.k + j);
           Pair* at = out + j / (2 * kLanes) * (2 * kLanes * pairs) + j % (2 * kLanes);
-          InPairs::put(pair(hn::LoadU(d, even + j), hn::LoadU(d, odd + j)), at, 0);
+          hn::StoreU(pair(hn::LoadU(d, even + j), hn::LoadU(d, odd + j)), PairTag(), at);
         }
       }
     }
@@ -167,20 +144,19 @@ HWY_NOINLINE inline void pack_panels(Pair* HWY_RESTRICT to, const float* x, Stri
   for (Size j = done; j < columns; j += kLanes) {
     const Size panel = j / (2 * kLanes) * (2 * kLanes);
     const Size width = columns - panel > kLanes ? 2 * kLanes : kLanes;
-    pack_column<InPairs>(to + panel * pairs + (j - panel), width, x + j * stride.outer, stride,
-                         columns - j < kLanes ? columns - j : kLanes, steps);
+    pack_column(to + panel * pairs + (j - panel), width, x + j * stride.outer, stride,
+                columns - j < kLanes ? columns - j : kLanes, steps);
   }
 }
 
-/// Packs rows of s, the tiles of `cut` one behind the other: pair q of row i of a tile at q * kPlanes * kRows + i.
-template <class Place>
-void pack_rows(Pair* HWY_RESTRICT to, const float* x, Strides stride, const RowCut& cut, Size steps) {
+/// Packs rows of s, the tiles of `cut` one behind the other: pair q of row i of a tile at q * kRows + i.
+inline void pack_rows(Pair* HWY_RESTRICT to, const float* x, Strides stride, const RowCut& cut, Size steps) {
   static_assert(kRows <= kLanes);
   for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
     const Size rows = tile < cut.high_count ? cut.high : cut.low;
-    pack_column<Place>(to, kRows, x, stride, rows, steps);
+    pack_column(to, kRows, x, stride, rows, steps);
     x += rows * stride.outer;
-    to += Place::kPlanes * kRows * pairs_of(steps);
+    to += kRows * pairs_of(steps);
   }
 }
 

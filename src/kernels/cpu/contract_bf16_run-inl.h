@@ -47,7 +47,6 @@ using Float = hn::Vec<FloatTag>;
 #ifdef PELLUCID_BF16_DOT
 /// acc[i][j] += the dot product of the pairs s[i] and v[j].
 struct Step {
-  using Place = InPairs;
   template <int R, int NV>
   static HWY_INLINE void add(Float (&acc)[R][NV], const Pair* s, const Pair* v) {
     __m512i right[NV];
@@ -62,30 +61,30 @@ struct Step {
   }
 };
 #else
-/// The same as two fused multiply-adds, the odd one first. s was widened when it was packed; v is widened here, in two
-/// shifts and one: that takes the two multipliers no time, and no register for a mask, of which AVX2 has none to spare.
+/// The same as two fused multiply-adds, the odd one first: all but this step is as the instruction has it.
 struct Step {
-  using Place = Widened;
+  static HWY_INLINE Float odd(Pairs x) { return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(hn::ShiftRight<16>(x))); }
+  static HWY_INLINE Float even(Pairs x) { return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(x)); }
   template <int R, int NV>
   static HWY_INLINE void add(Float (&acc)[R][NV], const Pair* s, const Pair* v) {
-    const FloatTag d;
     const PairTag du;
-    const auto rows = [&](const Pair* from, const Float(&right)[NV]) HWY_ATTR {
-      HWY_UNROLL(12)
-      for (int i = 0; i < R; ++i) {
-        const Float left = hn::Set(d, reinterpret_cast<const float*>(from)[i]);
-        HWY_UNROLL(4)
-        for (int j = 0; j < NV; ++j) acc[i][j] = hn::MulAdd(left, right[j], acc[i][j]);
-      }
-    };
     Float right[NV];
     HWY_UNROLL(4)
-    for (int j = 0; j < NV; ++j)
-      right[j] = hn::BitCast(d, hn::ShiftLeft<16>(hn::ShiftRight<16>(hn::LoadU(du, v + j * kLanes))));
-    rows(s, right);
+    for (int j = 0; j < NV; ++j) right[j] = odd(hn::LoadU(du, v + j * kLanes));
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      const Float left = odd(hn::Set(du, s[i]));
+      HWY_UNROLL(4)
+      for (int j = 0; j < NV; ++j) acc[i][j] = hn::MulAdd(left, right[j], acc[i][j]);
+    }
     HWY_UNROLL(4)
-    for (int j = 0; j < NV; ++j) right[j] = hn::BitCast(d, hn::ShiftLeft<16>(hn::LoadU(du, v + j * kLanes)));
-    rows(s + kRows, right);
+    for (int j = 0; j < NV; ++j) right[j] = even(hn::LoadU(du, v + j * kLanes));
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      const Float left = even(hn::Set(du, s[i]));
+      HWY_UNROLL(4)
+      for (int j = 0; j < NV; ++j) acc[i][j] = hn::MulAdd(left, right[j], acc[i][j]);
+    }
   }
 };
 #endif
@@ -129,7 +128,6 @@ HWY_NOINLINE void finish_panel(const Tile& t, const float* sums, Size column, Si
 template <int R, int NV>
 void run_tile(const Tile& t) {
   const FloatTag d;
-  constexpr Size step = Step::Place::kPlanes * kRows;
   const Pair* v = t.v;
   for (Size panel = 0, column = 0; panel < t.panels; ++panel, column += NV * kLanes) {
     Float acc[R][NV];
@@ -142,7 +140,7 @@ void run_tile(const Tile& t) {
     HWY_UNROLL(12)
     for (int i = 0; i < R; ++i) hwy::Prefetch(c + i * t.c_row);
     const Pair* s = t.s;
-    for (Size q = t.pairs; q > 0; --q, s += step, v += NV * kLanes) Step::add(acc, s, v);
+    for (Size q = t.pairs; q > 0; --q, s += kRows, v += NV * kLanes) Step::add(acc, s, v);
 
     const Size last = panel + 1 == t.panels ? t.last : kLanes;
     if (HWY_LIKELY(last == kLanes && t.rows >= R && !t.add && !t.relu && t.bias == nullptr)) {
@@ -189,7 +187,7 @@ inline constexpr Size kLine = 16;  // words
 
 /// Words of packed memory; with room for a vector more.
 constexpr Size rows_size(Size rows, Size steps) {
-  return round_up(divide_up(rows, kRows) * kRows * Step::Place::kPlanes * pairs_of(steps) + kLanes, kLine);
+  return round_up(divide_up(rows, kRows) * kRows * pairs_of(steps) + kLanes, kLine);
 }
 constexpr Size panels_size(Size columns, Size steps) {
   return round_up(round_up(columns, kLanes) * pairs_of(steps) + kLanes, kLine);
@@ -262,7 +260,7 @@ void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, 
       t.last = left;
       run(t, 1);
     }
-    t.s += kRows * Step::Place::kPlanes * t.pairs;
+    t.s += kRows * t.pairs;
     row += t.rows;
   }
 }
@@ -285,7 +283,7 @@ HWY_NOINLINE void run_block(const Block& b, Packed packed, const Report* report)
   do {
     const Size steps = least(b.k - from, kContractChunk);
     const bool last = from + steps == b.k;
-    if (!packed.s_ready) pack_rows<Step::Place>(packed.s, b.s + from * b.s_stride.k, b.s_stride, cut, steps);
+    if (!packed.s_ready) pack_rows(packed.s, b.s + from * b.s_stride.k, b.s_stride, cut, steps);
     for (Size j = 0; j < b.columns; j += kGroup) {
       const Size columns = least(kGroup, b.columns - j);
       const Pair* v = packed.v + (packed.v_ready ? j * pairs_of(steps) : 0);
@@ -333,8 +331,8 @@ void pack_shared(const Job& job, const Memory& memory) {
                            contract::block_of<float, float, float>(job, place, {}, from, steps, nullptr, {});
                        Packed to = packed_of(job, memory, place, 0);
                        if (i < rows) {
-                         pack_rows<Step::Place>(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s,
-                                                b.s_stride, RowCut::of(b.rows, kRows), steps);
+                         pack_rows(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s, b.s_stride,
+                                   RowCut::of(b.rows, kRows), steps);
                        } else {
                          pack_panels(to.v + from / kContractChunk * panels_size(b.columns, kContractChunk), b.v,
                                      b.v_stride, b.columns, steps);

@@ -1,6 +1,7 @@
 // The convolution: which way a shape gets.
 #include "kernels/cpu/convolve.h"
 
+#include "kernels/contract_bf16.h"
 #include "kernels/kernels.h"
 
 namespace pellucid::kernels {
@@ -9,7 +10,9 @@ namespace {
 /// One tap, no stride: the contraction of all pixels, as they lie.
 class PointWay final : public Convolve::Way {
  public:
-  PointWay(const ConvolveShape& shape, ConvolveKind kind) : contract_(described(shape, kind)) {
+  PointWay(const ConvolveShape& shape, ConvolveKind kind) {
+    const ContractShape contraction = described(shape, kind);
+    contract_ = shape.rounded && bf16_suits(contraction) ? bf16_contract(contraction) : Contract(contraction);
     workspace = contract_.workspace();
   }
   void run(void* result, const void* a, const void* b, const void* bias, void* scratch) const override {
