@@ -86,6 +86,41 @@ TEST(Precision, HoldsInBatchesLoopsAndRecomputation) {
   EXPECT_TRUE(same(twice, matmul(narrow(matmul(narrow(h), narrow(w))), narrow(w))));
 }
 
+/// |got - x w| within (k + 1) roundings of the sum of magnitudes, x and w rounded.
+void expect_product(const Array& got, const Array& x, const Array& w) {
+  const PrecisionScope scope(Precision::kFloat32);
+  const Array a = astype(narrow(x), float64), b = astype(narrow(w), float64);
+  const Array bound = (static_cast<double>(x.size(-1)) + 1) * 0x1p-24 * matmul(abs(a), abs(b)) + 1e-30;
+  EXPECT_TRUE(all(abs(astype(got, float64) - matmul(a, b)) <= bound).item<bool>());
+}
+
+TEST(Precision, LargeProductsStayWithinTheirBoundAndCompiledIsUncompiled) {
+  // Large enough for the kernels of processors that have bfloat16 instructions.
+  const Array x = draw(1, {70, 3, 129}), w = draw(2, {129, 50}), g = draw(3, {70, 3, 50});
+  const auto f = with_precision(Precision::kBFloat16, [](const Arrays& in) { return Arrays{matmul(in[0], in[1])}; });
+  const Vjp pulled = vjp(f, {x, w});
+  const Arrays by = pulled.pullback({g});
+  const Array rows = reshape(x, {210, 129}), row_cotangents = reshape(g, {210, 50});
+  expect_product(reshape(pulled.outputs[0], {210, 50}), rows, w);
+  expect_product(reshape(by[0], {210, 129}), row_cotangents, transpose(w));
+  expect_product(by[1], transpose(rows), row_cotangents);
+  auto compiled = compile([&](const Array& a, const Array& b, const Array& c) {
+    const Vjp again = vjp(f, {a, b});
+    const Arrays gradients = again.pullback({c});
+    return Arrays{again.outputs[0], gradients[0], gradients[1]};
+  });
+  const Arrays got = compiled(Arrays{x, w, g});
+  EXPECT_TRUE(same(got[0], pulled.outputs[0]));
+  EXPECT_TRUE(same(got[1], by[0]));
+  EXPECT_TRUE(same(got[2], by[1]));
+}
+
+TEST(Precision, ConvolutionsOfOneTapStayWithinTheirBound) {
+  const Array x = draw(1, {2, 6, 7, 20}), w = draw(2, {1, 1, 20, 24});
+  const Array y = with_precision(Precision::kBFloat16, [&](const Array& in) { return convolve(in, w); })(x);
+  expect_product(reshape(y, {84, 24}), reshape(x, {84, 20}), reshape(w, {20, 24}));
+}
+
 TEST(Precision, ConvolutionsRoundTheirOperands) {
   const Array x = draw(1, {2, 6, 6, 3}), w = draw(2, {3, 3, 3, 4}), g = draw(3, {2, 4, 4, 4});
   const auto f = [](const Arrays& in) { return Arrays{convolve(in[0], in[1])}; };

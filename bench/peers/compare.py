@@ -6,6 +6,8 @@ BENCH is the command that prints one JSON line per workload (peer, workload, us,
 build/release/bench/steps. For each workload this prints ours, every peer, and how many times
 faster than the best peer we are, on the fastest step seen in any round: the machines are shared,
 so the fastest is what the code can do. The last line is JSON.
+
+A workload named NAME_bf16 is ours in bfloat16 precision beside NAME of the peer torch_bf16 alone.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = ["torch", "torch_compile", "jax", "jax_scan", "tf_function", "tf_xla"]
+BF16 = "_bf16"
 WORKLOADS = ["xor", "mnist_mlp_b128", "lenet_b64", "resnet18_b32", "lstm_b32", "gpt_b4"]
 
 
@@ -36,15 +39,20 @@ def json_lines(command, timeout):
 def fastest_steps(arguments, names):
     """The fastest step in microseconds, by (workload, peer), over all rounds."""
     fastest = {}
+    wide = [name for name in names if not name.endswith(BF16)]
+    narrow = [name.removesuffix(BF16) for name in names if name.endswith(BF16)]
+    runs = [("pellucid", names, "")]
+    runs += [(peer, wide, "") for peer in arguments.peers.split(",") if wide]
+    runs += [("torch" + BF16, narrow, BF16)] if narrow else []
     for _ in range(arguments.rounds):
-        for peer in ["pellucid", *arguments.peers.split(",")]:
+        for peer, workloads, suffix in runs:
             if peer == "pellucid":
                 command = shlex.split(arguments.bench)
             else:
                 command = [f"{arguments.peers_venv}/bin/python", str(HERE / "suite.py"), peer]
-            for line in json_lines(command + names, arguments.seconds):
+            for line in json_lines(command + workloads, arguments.seconds):
                 if line.get("us_min"):
-                    key = line["workload"], peer
+                    key = line["workload"] + suffix, peer
                     fastest[key] = min(fastest.get(key, 1e99), line["us_min"])
     return fastest
 
