@@ -69,6 +69,12 @@ const std::vector<Setting>& settings() {
       {"dilation", 2, {1, 14, 13}, {1, 3, 2}, 9, 12, 1, {1, 1, 2}, {0, 2, 0}, {0, 1, 3}, {1, 2, 3}},
       {"groups", 2, {1, 7, 6}, {1, 3, 3}, 12, 18, 3, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
       {"depthwise", 3, {1, 10, 9}, {1, 3, 3}, 37, 37, 37, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+      {"depthwise, stride two", 3, {1, 10, 9}, {1, 3, 3}, 21, 21, 21, {1, 2, 2}, {0, 1, 1}, {0, 1, 1}},
+      {"depthwise, stride two, one side", 2, {1, 8, 7}, {1, 3, 3}, 40, 40, 40, {1, 2, 2}, {0, 0, 0}, {0, 1, 1}},
+      {"depthwise, stride two, much around", 2, {1, 3, 4}, {1, 3, 3}, 16, 16, 16, {1, 2, 2}, {0, 3, 2}, {0, 2, 3}},
+      {"depthwise, many channels", 2, {1, 4, 5}, {1, 3, 3}, 410, 410, 410, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+      {"depthwise, uneven padding", 2, {1, 5, 1}, {1, 3, 3}, 16, 16, 16, {1, 1, 1}, {0, 3, 2}, {0, 0, 1}},
+      {"a batch of wide depthwise", 2, {1, 6, 5}, {1, 3, 3}, 18, 18, 18, {1, 2, 2}, {0, 1, 1}, {0, 1, 1}, {1, 1, 1}, 3},
       {"depthwise, stride", 2, {1, 10, 9}, {1, 5, 3}, 32, 32, 32, {1, 2, 2}, {0, 2, 1}, {0, 2, 1}},
       {"depthwise, nothing around", 2, {1, 6, 6}, {1, 3, 3}, 48, 48, 48},
       {"depthwise, two outputs", 2, {1, 6, 5}, {1, 3, 3}, 6, 12, 6, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
@@ -217,6 +223,7 @@ TEST(ConvolveKernels, GiveTheSameBitsOnAnyNumberOfThreads) {
   list.push_back({"large", 8, {1, 32, 32}, {1, 3, 3}, 24, 40, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}});
   list.push_back({"large winograd", 8, {1, 32, 32}, {1, 3, 3}, 64, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}});
   list.push_back({"large depthwise", 8, {1, 32, 32}, {1, 3, 3}, 40, 40, 40, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}});
+  list.push_back({"larger depthwise", 8, {1, 32, 31}, {1, 3, 3}, 200, 200, 200, {1, 2, 2}, {0, 1, 1}, {0, 1, 1}});
   for (const Setting& s : list) {
     const ConvolveShape shape = shape_of(s);
     for (const ConvolveKind kind : kKinds) {
