@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "kernels/cpu/contract_bf16.h"
 #include "pellucid/nn.h"
 #include "pellucid/nn_convolution.h"
 #include "pellucid/ops.h"
@@ -13,6 +14,7 @@
 #include "pellucid/threads.h"
 #include "pellucid/train.h"
 #include "pellucid/transform.h"
+#include "support/amx_trap.h"
 #include "support/message.h"
 
 namespace pellucid {
@@ -94,8 +96,8 @@ void expect_product(const Array& got, const Array& x, const Array& w) {
   EXPECT_TRUE(all(abs(astype(got, float64) - matmul(a, b)) <= bound).item<bool>());
 }
 
-TEST(Precision, LargeProductsStayWithinTheirBoundAndCompiledIsUncompiled) {
-  // Large enough for the kernels of processors that have bfloat16 instructions.
+/// Products that are large enough for the kernels of processors with bfloat16 instructions.
+void check_large_products() {
   const Array x = draw(1, {70, 3, 129}), w = draw(2, {129, 50}), g = draw(3, {70, 3, 50});
   const auto f = with_precision(Precision::kBFloat16, [](const Arrays& in) { return Arrays{matmul(in[0], in[1])}; });
   const Vjp pulled = vjp(f, {x, w});
@@ -115,10 +117,31 @@ TEST(Precision, LargeProductsStayWithinTheirBoundAndCompiledIsUncompiled) {
   EXPECT_TRUE(same(got[2], by[1]));
 }
 
-TEST(Precision, ConvolutionsOfOneTapStayWithinTheirBound) {
+void check_one_tap() {
   const Array x = draw(1, {2, 6, 7, 20}), w = draw(2, {1, 1, 20, 24});
   const Array y = with_precision(Precision::kBFloat16, [&](const Array& in) { return convolve(in, w); })(x);
   expect_product(reshape(y, {84, 24}), reshape(x, {84, 20}), reshape(w, {20, 24}));
+}
+
+TEST(Precision, LargeProductsStayWithinTheirBoundAndCompiledIsUncompiled) {
+  check_large_products();
+  check_one_tap();
+}
+
+TEST(Precision, InstructionsThatRoundWhilePackingTakeWhatWasToBeRounded) {
+  if (!kernels::has_bf16_amx() && !trap_amx()) GTEST_SKIP() << "AMX can neither be run nor trapped here";
+  const kernels::Bf16Way before = kernels::take_bf16_way(kernels::Bf16Way::kAmx);
+  check_large_products();
+  check_one_tap();
+  auto f = compile([](const Array& x, const Array& w) {
+    const PrecisionScope scope(Precision::kBFloat16);
+    return matmul(transpose(x), w);
+  });
+  f(Arrays{draw(1, {40, 70}), draw(2, {40, 33})});
+  const std::string plan = f.explain_plan();
+  EXPECT_EQ(plan.find("round_bfloat16"), std::string::npos) << plan;
+  EXPECT_NE(plan.find(", bfloat16"), std::string::npos) << plan;
+  kernels::take_bf16_way(before);
 }
 
 TEST(Precision, ConvolutionsRoundTheirOperands) {

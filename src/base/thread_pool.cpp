@@ -172,6 +172,8 @@ void Pool::start(int count) {
   // Signals are for the threads of the program, which know what to do with them.
   sigset_t all, old;
   sigfillset(&all);
+  // A worker's own faults are not: blocked, they would end the program past its handlers.
+  for (const int fault : {SIGILL, SIGFPE, SIGSEGV, SIGBUS, SIGTRAP}) sigdelset(&all, fault);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   try {
     for (int self = 1; self < count; ++self) {

@@ -37,14 +37,14 @@ Isa choose() {
   if (const char* wanted = std::getenv("PELLUCID_ISA"); wanted != nullptr && *wanted != '\0') {
     const std::string_view name = wanted;
     for (Isa isa : kWidestFirst) {
-      // With _bf16 behind it, contractions in bfloat16 have kernels of their own (contract_bf16.h).
-      if (name != name_of(isa) && name != std::string(name_of(isa)) + "_bf16") continue;
-      if (has(isa) && (name != "avx512_bf16" || has_bf16_dot())) return isa;
+      const bool dot = isa == Isa::kAvx512 && name == "avx512_bf16";  // and its dot product (contract_bf16.h)
+      if (name != name_of(isa) && !dot) continue;
+      if (has(isa) && (!dot || has_bf16_dot())) return isa;
       throw Error("PELLUCID_ISA: this processor lacks " + std::string(wanted) +
                   "; unset PELLUCID_ISA to use what it has");
     }
     throw Error("PELLUCID_ISA: no instruction set is named '" + std::string(wanted) +
-                "'; use avx2, avx2_bf16, avx512 or avx512_bf16, or unset it");
+                "'; use avx2, avx512 or avx512_bf16, or unset it");
   }
   for (Isa isa : kWidestFirst) {
     if (has(isa)) return isa;

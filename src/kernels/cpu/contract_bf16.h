@@ -14,7 +14,15 @@ namespace pellucid::kernels {
 ///
 /// The kernels of AVX512_BF16 stand in a translation unit of their own, compiled for it.
 void prepare_bf16_dot(Contract& contract);
-/// In one way: kMultiplyAdd, or kDot where has_bf16_dot().
+/// The same for AMX.
+void prepare_bf16_amx(Contract& contract);
+/// The processor has AMX-BF16.
+bool knows_bf16_amx();
+/// It has, and the operating system lets this process use it: it is asked for that once.
+bool has_bf16_amx();
+/// For tests, while nothing runs: bf16_way() from now on; what it was.
+Bf16Way take_bf16_way(Bf16Way way);
+/// In one way: kDot where has_bf16_dot(), kAmx where has_bf16_amx().
 Contract bf16_contract(const ContractShape& shape, Bf16Way way);
 /// acc[i] += the dot product of the pairs a[i] and b[i], by the instruction, for i < 16.
 void bf16_dot(float* acc, const std::uint32_t* a, const std::uint32_t* b);

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "hwy/highway.h"
 #include "kernels/cpu/contract_pack-inl.h"
@@ -117,11 +118,14 @@ HWY_NOINLINE inline void pack_column(Pair* HWY_RESTRICT to, Size width, const fl
   }
 }
 
-/// Packs columns of v into panels of two vectors, the last of one where one is left: pair q of column j of the panel
-/// that begins at column c at to + c * pairs + q * its width + j - c.
-HWY_NOINLINE inline void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides stride, Size columns, Size steps) {
+/// Packs columns of v into panels of two vectors, the last of one where one is left and `kWhole` is false: pair q of
+/// column j of the panel that begins at column c at to + c * pairs + q * its width + j - c. Pairs of steps beyond the
+/// last one, up to `pairs`, are 0.
+template <bool kWhole>
+HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides stride, Size columns, Size steps,
+                              Size pairs) {
   const FloatTag d;
-  const Size pairs = pairs_of(steps);
+  const Size real = pairs_of(steps);
   Size done = 0;
   // Whole panels side by side in one sweep over the rows of x, since each row of a panel is a line or two.
   constexpr Size kSweep = 256 / static_cast<Size>(sizeof(float));
@@ -129,7 +133,7 @@ HWY_NOINLINE inline void pack_panels(Pair* HWY_RESTRICT to, const float* x, Stri
     for (; done + kSweep <= columns; done += kSweep) {
       Pair* out = to + done * pairs;
       const float* even = x + done;
-      for (Size q = 0; q < pairs; ++q, even += 2 * stride.k, out += 2 * kLanes) {
+      for (Size q = 0; q < real; ++q, even += 2 * stride.k, out += 2 * kLanes) {
         const float* odd = even + stride.k;
         HWY_UNROLL(8)
         for (Size j = 0; j < kSweep; j += kLanes) {
@@ -143,9 +147,13 @@ HWY_NOINLINE inline void pack_panels(Pair* HWY_RESTRICT to, const float* x, Stri
   }
   for (Size j = done; j < columns; j += kLanes) {
     const Size panel = j / (2 * kLanes) * (2 * kLanes);
-    const Size width = columns - panel > kLanes ? 2 * kLanes : kLanes;
+    const Size width = kWhole || columns - panel > kLanes ? 2 * kLanes : kLanes;
     pack_column(to + panel * pairs + (j - panel), width, x + j * stride.outer, stride,
                 columns - j < kLanes ? columns - j : kLanes, steps);
+  }
+  for (Size panel = 0; real < pairs && panel < columns; panel += 2 * kLanes) {
+    const Size width = kWhole || columns - panel > kLanes ? 2 * kLanes : kLanes;
+    std::memset(to + panel * pairs + real * width, 0, static_cast<std::size_t>((pairs - real) * width) * sizeof(Pair));
   }
 }
 
@@ -157,6 +165,53 @@ inline void pack_rows(Pair* HWY_RESTRICT to, const float* x, Strides stride, con
     pack_column(to, kRows, x, stride, rows, steps);
     x += rows * stride.outer;
     to += kRows * pairs_of(steps);
+  }
+}
+
+// ---- For AMX --------------------------------------------------------------------------------------------------------
+
+/// A tile has kAmxRows rows, two of AMX's, and takes kAmxPairs pairs of steps at once.
+inline constexpr Size kAmxRows = 32, kAmxPairs = 16;
+
+/// Packs rows of s for AMX, the tiles of `cut` one behind the other: pair q of row i of a tile at q / kAmxPairs *
+/// kAmxPairs * kAmxRows + i * kAmxPairs + q % kAmxPairs. Pairs of steps beyond the last one, up to `pairs`, are 0; rows
+/// that a tile lacks hold what was there.
+inline void pack_rows_amx(Pair* HWY_RESTRICT to, const float* x, Strides stride, const RowCut& cut, Size steps,
+                          Size pairs) {
+  const auto at = [](Size i, Size q) { return q / kAmxPairs * (kAmxPairs * kAmxRows) + i * kAmxPairs + q % kAmxPairs; };
+  for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile, to += kAmxRows * pairs) {
+    const Size rows = tile < cut.high_count ? cut.high : cut.low;
+    Size first = 0;  // rows before are packed
+    if (stride.outer == 1) {
+      const FloatTag d;
+      for (; first + kLanes <= rows; first += kLanes) {
+        for (Size p = 0; p < steps; p += 2) {
+          const float* even = x + first + p * stride.k;
+          alignas(64) Pair lane[kLanes];
+          const auto odd = p + 1 < steps ? hn::LoadU(d, even + stride.k) : hn::Zero(d);
+          hn::Store(pair(hn::LoadU(d, even), odd), PairTag(), lane);
+          for (Size i = 0; i < kLanes; ++i) to[at(first + i, p / 2)] = lane[i];
+        }
+      }
+    }
+    for (Size i = first; i < rows; ++i) {
+      const float* row = x + i * stride.outer;
+      Size p = 0;
+      if (stride.k == 1) {
+        const hn::Full128<float> d128;
+        for (; p + 8 <= steps; p += 8) {
+          hn::StoreU(hn::BitCast(hn::Full128<Pair>(), pairs_along(d128, row + p)), hn::Full128<Pair>(),
+                     to + at(i, p / 2));
+        }
+      }
+      for (; p < steps; p += 2) {
+        to[at(i, p / 2)] = pair(row[p * stride.k], p + 1 < steps ? row[(p + 1) * stride.k] : 0.0F);
+      }
+    }
+    for (Size i = 0; i < rows; ++i) {
+      for (Size q = pairs_of(steps); q < pairs; ++q) to[at(i, q)] = 0;
+    }
+    x += rows * stride.outer;
   }
 }
 

@@ -20,15 +20,19 @@
 #include "kernels/cpu/contract_bf16_pack-inl.h"
 #include "kernels/cpu/contract_run-inl.h"
 
-#ifdef PELLUCID_BF16_DOT
+#if defined(PELLUCID_BF16_DOT)
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
+#elif defined(PELLUCID_BF16_AMX)
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",amx-tile,amx-bf16")
 #else
 HWY_BEFORE_NAMESPACE();
 #endif
 namespace pellucid::kernels {
 namespace HWY_NAMESPACE {
-#ifdef PELLUCID_BF16_DOT
+#if defined(PELLUCID_BF16_DOT)
 namespace contract_bf16_dot {
+#elif defined(PELLUCID_BF16_AMX)
+namespace contract_bf16_amx {
 #else
 namespace contract_bf16_multiply {
 #endif
@@ -44,7 +48,7 @@ using Float = hn::Vec<FloatTag>;
 
 // ---- A step ---------------------------------------------------------------------------------------------------------
 
-#ifdef PELLUCID_BF16_DOT
+#if defined(PELLUCID_BF16_DOT)
 /// acc[i][j] += the dot product of the pairs s[i] and v[j].
 struct Step {
   template <int R, int NV>
@@ -60,7 +64,7 @@ struct Step {
     }
   }
 };
-#else
+#elif !defined(PELLUCID_BF16_AMX)
 /// The same as two fused multiply-adds, the odd one first: all but this step is as the instruction has it.
 struct Step {
   static HWY_INLINE Float odd(Pairs x) { return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(hn::ShiftRight<16>(x))); }
@@ -106,10 +110,9 @@ struct Tile {
   const float* bias = nullptr;
 };
 
-/// Sums of one panel, `width` columns from `column` on, on their way into c.
-HWY_NOINLINE void finish_panel(const Tile& t, const float* sums, Size column, Size width) {
+/// Sums of one panel, `width` columns from `column` on and rows `pitch` apart, on their way into c.
+HWY_NOINLINE void finish_panel(const Tile& t, const float* sums, Size pitch, Size column, Size width) {
   const FloatTag d;
-  const Size pitch = (width + kLanes - 1) / kLanes * kLanes;
   for (Size j = 0; j < width; j += kLanes) {
     const Size count = least(kLanes, width - j);
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
@@ -123,6 +126,99 @@ HWY_NOINLINE void finish_panel(const Tile& t, const float* sums, Size column, Si
       contract::store_first(sum, d, to, count);
     }
   }
+}
+
+#ifdef PELLUCID_BF16_AMX
+
+/// Rows of a tile, and pairs of steps that come together.
+inline constexpr Size kHigh = kAmxRows, kTogether = kAmxPairs;
+/// All panels are two vectors wide.
+inline constexpr bool kWhole = true;
+
+/// Sums of one panel out of tiles 0 and 1, or 2 and 3, through memory where they do not go to c as they are.
+void put(const Tile& t, bool second, Size column, Size width, bool two) {
+  alignas(64) float sums[kAmxRows * 16];
+  const bool whole = width == 16 && t.rows == (two ? 32 : 16) && !t.add && !t.relu && t.bias == nullptr;
+  float* const to = whole ? t.c + column : sums;
+  const Size pitch = whole ? t.c_row : 16, bytes = pitch * static_cast<Size>(sizeof(float));
+  if (second) {
+    _tile_stored(2, to, bytes);
+    if (two) _tile_stored(3, to + 16 * pitch, bytes);
+  } else {
+    _tile_stored(0, to, bytes);
+    if (two) _tile_stored(1, to + 16 * pitch, bytes);
+  }
+  __asm__ volatile("" ::"r"(sums) : "memory");
+  if (!whole) finish_panel(t, sums, 16, column, width);
+}
+
+/// Up to 2 x 2 of AMX's tiles through the steps, panels of 16 columns: a multiplication starts every 16 cycles and
+/// takes 52, so four sums hide it; a load takes 8, and there are as many as multiplications.
+void run(const Tile& t, int) {
+  static_assert(2 * kLanes == 16);
+  const bool two = t.rows > 16;
+  const Size panel_size = t.pairs * 16;
+  for (Size panel = 0; panel < t.panels; panel += 2) {
+    const bool both = panel + 1 < t.panels;
+    const Pair* v = t.v + panel * panel_size;
+    const Pair* s = t.s;
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (Size q = 0; q < t.pairs; q += kAmxPairs, s += kAmxPairs * kAmxRows, v += kAmxPairs * 16) {
+      _tile_loadd(4, s, 64);
+      _tile_loadd(6, v, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      if (both) {
+        _tile_loadd(7, v + panel_size, 64);
+        _tile_dpbf16ps(2, 4, 7);
+      }
+      if (two) {
+        _tile_loadd(5, s + kAmxPairs * 16, 64);
+        _tile_dpbf16ps(1, 5, 6);
+        if (both) _tile_dpbf16ps(3, 5, 7);
+      }
+    }
+    const auto width_of = [&](Size i) { return i + 1 == t.panels ? kLanes + t.last : 16; };
+    put(t, false, panel * 16, width_of(panel), two);
+    if (both) put(t, true, (panel + 1) * 16, width_of(panel + 1), two);
+  }
+}
+
+/// While one exists, this thread's tiles are 16 rows of 64 bytes.
+class Tiles {
+ public:
+  Tiles() {
+    struct alignas(64) {
+      std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+      std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } configuration;
+    static_assert(sizeof(configuration) == 64);
+    __asm__ volatile("" ::"r"(&configuration) : "memory");
+    _tile_loadconfig(&configuration);
+  }
+  ~Tiles() { _tile_release(); }
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+};
+
+void pack_s(Pair* to, const float* x, Strides stride, const RowCut& cut, Size steps, Size pairs) {
+  pack_rows_amx(to, x, stride, cut, steps, pairs);
+}
+
+#else
+
+inline constexpr Size kHigh = kRows, kTogether = 1;
+inline constexpr bool kWhole = false;
+
+struct Tiles {
+  Tiles() {}  // NOLINT: so that it counts as used
+};
+
+void pack_s(Pair* to, const float* x, Strides stride, const RowCut& cut, Size steps, Size) {
+  pack_rows(to, x, stride, cut, steps);
 }
 
 template <int R, int NV>
@@ -157,7 +253,7 @@ void run_tile(const Tile& t) {
       HWY_UNROLL(4)
       for (int j = 0; j < NV; ++j) hn::Store(acc[i][j], d, sums + (i * NV + j) * kLanes);
     }
-    finish_panel(t, sums, column, (NV - 1) * kLanes + last);
+    finish_panel(t, sums, NV * kLanes, column, (NV - 1) * kLanes + last);
   }
 }
 
@@ -176,6 +272,8 @@ HWY_INLINE void run(const Tile& t, int vectors) {
   kTiles[static_cast<std::size_t>(t.rows > kLeastRows ? t.rows - kLeastRows : 0)](t);
 }
 
+#endif
+
 // ---- Memory ---------------------------------------------------------------------------------------------------------
 
 constexpr Size round_up(Size x, Size to) { return (x + to - 1) / to * to; }
@@ -185,12 +283,15 @@ constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
 inline constexpr Size kGroup = 128;
 inline constexpr Size kLine = 16;  // words
 
+/// Pairs of so many steps in packed memory.
+constexpr Size padded_pairs(Size steps) { return round_up(pairs_of(steps), kTogether); }
+
 /// Words of packed memory; with room for a vector more.
 constexpr Size rows_size(Size rows, Size steps) {
-  return round_up(divide_up(rows, kRows) * kRows * pairs_of(steps) + kLanes, kLine);
+  return round_up(divide_up(rows, kHigh) * kHigh * padded_pairs(steps) + kLanes, kLine);
 }
 constexpr Size panels_size(Size columns, Size steps) {
-  return round_up(round_up(columns, kLanes) * pairs_of(steps) + kLanes, kLine);
+  return round_up(round_up(columns, 2 * kLanes) * padded_pairs(steps) + kLanes, kLine);
 }
 /// The same for all chunks of k, one behind the other.
 constexpr Size all_rows_size(Size rows, Size k) {
@@ -235,9 +336,9 @@ void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, 
                bool first, bool last) {
   constexpr Size width = 2 * kLanes;
   const Size panels = columns / width, left = columns - panels * width;
-  const bool half = left > 0 && left <= kLanes;
+  const bool half = !kWhole && left > 0 && left <= kLanes;
   Tile t;
-  t.pairs = pairs_of(steps);
+  t.pairs = padded_pairs(steps);
   t.c_row = b.c_row;
   t.add = !first;
   t.relu = last && b.relu;
@@ -249,8 +350,8 @@ void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, 
     t.c = b.c + row * b.c_row + column;
     t.v = v;
     t.bias = bias;
-    t.panels = panels + (left > kLanes ? 1 : 0);
-    t.last = left > kLanes ? left - kLanes : kLanes;
+    t.panels = panels + (left > 0 && !half ? 1 : 0);
+    t.last = left > 0 && !half ? left - kLanes : kLanes;
     if (t.panels > 0) run(t, 2);
     if (half) {
       t.c += panels * width;
@@ -260,7 +361,7 @@ void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, 
       t.last = left;
       run(t, 1);
     }
-    t.s += kRows * t.pairs;
+    t.s += kHigh * t.pairs;
     row += t.rows;
   }
 }
@@ -278,17 +379,19 @@ struct Report {
 };
 
 HWY_NOINLINE void run_block(const Block& b, Packed packed, const Report* report) {
-  const RowCut cut = RowCut::of(b.rows, kRows);
+  const RowCut cut = RowCut::of(b.rows, kHigh);
+  const Tiles tiles;
   Size from = 0;
   do {
     const Size steps = least(b.k - from, kContractChunk);
     const bool last = from + steps == b.k;
-    if (!packed.s_ready) pack_rows(packed.s, b.s + from * b.s_stride.k, b.s_stride, cut, steps);
+    if (!packed.s_ready) pack_s(packed.s, b.s + from * b.s_stride.k, b.s_stride, cut, steps, padded_pairs(steps));
     for (Size j = 0; j < b.columns; j += kGroup) {
       const Size columns = least(kGroup, b.columns - j);
-      const Pair* v = packed.v + (packed.v_ready ? j * pairs_of(steps) : 0);
+      const Pair* v = packed.v + (packed.v_ready ? j * padded_pairs(steps) : 0);
       if (!packed.v_ready) {
-        pack_panels(packed.v, b.v + j * b.v_stride.outer + from * b.v_stride.k, b.v_stride, columns, steps);
+        pack_panels<kWhole>(packed.v, b.v + j * b.v_stride.outer + from * b.v_stride.k, b.v_stride, columns, steps,
+                            padded_pairs(steps));
       }
       run_group(b, cut, packed.s, v, j, columns, steps, from == 0, last);
       if (last && report != nullptr) report->done(j, j + columns);
@@ -331,11 +434,11 @@ void pack_shared(const Job& job, const Memory& memory) {
                            contract::block_of<float, float, float>(job, place, {}, from, steps, nullptr, {});
                        Packed to = packed_of(job, memory, place, 0);
                        if (i < rows) {
-                         pack_rows(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s, b.s_stride,
-                                   RowCut::of(b.rows, kRows), steps);
+                         pack_s(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s, b.s_stride,
+                                RowCut::of(b.rows, kHigh), steps, padded_pairs(steps));
                        } else {
-                         pack_panels(to.v + from / kContractChunk * panels_size(b.columns, kContractChunk), b.v,
-                                     b.v_stride, b.columns, steps);
+                         pack_panels<kWhole>(to.v + from / kContractChunk * panels_size(b.columns, kContractChunk), b.v,
+                                             b.v_stride, b.columns, steps, padded_pairs(steps));
                        }
                      },
                      static_cast<int>(plan.threads));
@@ -441,7 +544,7 @@ void prepare(Contract& contract) {
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace pellucid::kernels
-#ifdef PELLUCID_BF16_DOT
+#if defined(PELLUCID_BF16_DOT) || defined(PELLUCID_BF16_AMX)
 HWY_POP_ATTRIBUTES
 #else
 HWY_AFTER_NAMESPACE();
