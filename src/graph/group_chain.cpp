@@ -1,6 +1,7 @@
 // Finding the chains of a group's program, and running one over a tile.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "graph/group.h"
 
@@ -70,13 +71,7 @@ class ChainFinder {
                                          : is_number_[static_cast<std::size_t>(s)] != 0 ? LinkOperand::kNumber
                                                                                         : LinkOperand::kMemory;
     }
-    Shape shape{kernels::find_link(op.map, how[0], how[1], how[2]), running};
-    for (auto& kind : how) {  // a tile of one number can be read like any other
-      if (shape.code != nullptr) break;
-      if (kind != LinkOperand::kNumber) continue;
-      kind = LinkOperand::kMemory;
-      shape.code = kernels::find_link(op.map, how[0], how[1], how[2]);
-    }
+    const Shape shape{kernels::find_link(op.map, how[0], how[1], how[2]), running};
     return shape;
   }
 
@@ -120,7 +115,9 @@ class ChainFinder {
       Chain::Link link{shapes_[k].code};
       for (std::size_t j = 0; j < 3; ++j) {
         if (j == running || slots[j] < 0) continue;
-        (link.p < 0 ? link.p : link.q) = slots[j];
+        // Numbers as -2 - slot: they are copied, since a later value of the chain may take their place in scratch.
+        const bool number = is_number_[static_cast<std::size_t>(slots[j])] != 0;
+        (link.p == -1 ? link.p : link.q) = number ? -2 - slots[j] : slots[j];
       }
       chain.links.push_back(link);
       const bool handed_on = k + 1 < run_.size() && held_at(k + 1);
@@ -199,10 +196,17 @@ void GroupStep::run_map(const Op& op, std::byte* const* at, std::size_t done, st
 
 void GroupStep::run_chain(const Chain& chain, std::byte* const* at, std::size_t n) const {
   std::array<kernels::Link, kMostLinks> links;
+  std::array<float, 2 * kMostLinks> numbers;
+  std::size_t taken = 0;
+  const auto pointer = [&](int slot) -> const void* {
+    if (slot >= -1) return slot < 0 ? nullptr : at[slot];
+    std::memcpy(&numbers[taken], at[-2 - slot], sizeof(float));
+    return &numbers[taken++];
+  };
   bool streamed = false;
   for (std::size_t k = 0; k < chain.links.size(); ++k) {
     const Chain::Link& link = chain.links[k];
-    links[k] = {link.code, link.p < 0 ? nullptr : at[link.p], link.q < 0 ? nullptr : at[link.q]};
+    links[k] = {link.code, pointer(link.p), pointer(link.q)};
     if (link.stores && streams_[static_cast<std::size_t>(link.p)] != 0 &&
         reinterpret_cast<std::uintptr_t>(at[link.p]) % 64 == 0) {
       links[k].code = kernels::edge_link(EdgeLink::kStream);
