@@ -164,7 +164,8 @@ struct Group {
   std::string name;
   pellucid::Shape shape;  // of every operand
   int operands;
-  std::function<pellucid::Array(const pellucid::Arrays&)> f;
+  std::function<pellucid::Arrays(const pellucid::Arrays&)> f;
+  std::vector<std::int32_t> in_place = {};  // for each result, the operand that it replaces
 };
 
 void measure_group(const Group& group, bool json) {
@@ -172,11 +173,11 @@ void measure_group(const Group& group, bool json) {
   namespace graph = pellucid::graph;
   pellucid::Arrays inputs;
   for (int i = 0; i < group.operands; ++i) inputs.push_back(pellucid::ops::placeholder(group.shape, pellucid::float32));
-  const pellucid::Array result = group.f(inputs);
-  graph::Graph g = graph::build({result}, inputs);
+  const pellucid::Arrays results = group.f(inputs);
+  graph::Graph g = graph::build(results, inputs);
   graph::optimise(g);
-  graph::Plan plan(std::move(g));
-  const Size n = pellucid::count_of(group.shape), m = result.size();
+  graph::Plan plan(std::move(g), {.in_place = group.in_place});
+  const Size n = pellucid::count_of(group.shape), m = results[0].size();
   std::vector<Buffer<float>> memory;
   std::vector<std::byte*> in;
   std::vector<const float*> x;
@@ -186,8 +187,10 @@ void measure_group(const Group& group, bool json) {
     in.push_back(reinterpret_cast<std::byte*>(memory.back().get()));
   }
   const Buffer<float> y(std::max(m, n) + 16);
-  auto* out = reinterpret_cast<std::byte*>(y.get());
-  const double bytes = 4.0 * static_cast<double>(n * group.operands + m);
+  std::vector<std::byte*> out = {reinterpret_cast<std::byte*>(y.get())};
+  if (!group.in_place.empty()) out.clear();
+  for (std::int32_t i : group.in_place) out.push_back(in[static_cast<std::size_t>(i)]);
+  const double bytes = 4.0 * static_cast<double>(n * group.operands + m * static_cast<Size>(results.size()));
   for (const int threads : {1, 2}) {
     pellucid::set_threads(threads);
     double fastest = 1e9, peak = 0;
@@ -196,7 +199,7 @@ void measure_group(const Group& group, bool json) {
     for (int i = 0; i < 5 || seconds() < end; ++i) {
       peak = std::max(peak, plain_loop(threads, n, x, m > n / 2 ? y.get() : nullptr));
       const double start = seconds();
-      for (Size c = 0; c < calls; ++c) plan.run(in.data(), &out);
+      for (Size c = 0; c < calls; ++c) plan.run(in.data(), out.data());
       fastest = std::min(fastest, (seconds() - start) / static_cast<double>(calls));
     }
     print({.section = "groups",
@@ -215,26 +218,36 @@ void groups_section(bool json) {
   using pellucid::Arrays;
   using pellucid::Axes;
   const pellucid::Shape large = {16 << 20};  // 64 MB
+  const auto adam = [](const Arrays& x) {    // of a weight, its moments and its gradient
+    const Array m = pellucid::fma(x[1], pellucid::full({}, 0.9), x[3]);
+    const Array v = pellucid::fma(x[2], pellucid::full({}, 0.999), pellucid::square(x[3]));
+    return Arrays{pellucid::fma(m / (pellucid::sqrt(v) + 1e-8), pellucid::full({}, -1e-3), x[0]), m, v};
+  };
   const std::vector<Group> groups = {
       {"64 MB relu(2 x + 1) - x / 4", large, 1,
-       [](const Arrays& x) { return pellucid::relu(2 * x[0] + 1) - 0.25 * x[0]; }},
-      {"64 MB x y + z, relu", large, 3, [](const Arrays& x) { return pellucid::relu(x[0] * x[1] + x[2]); }},
-      {"64 MB tanh(x)", large, 1, [](const Arrays& x) { return pellucid::tanh(x[0]); }},
-      {"64 MB sum", large, 1, [](const Arrays& x) { return pellucid::sum(x[0]); }},
+       [](const Arrays& x) { return Arrays{pellucid::relu(2 * x[0] + 1) - 0.25 * x[0]}; }},
+      {"64 MB x y + z, relu", large, 3, [](const Arrays& x) { return Arrays{pellucid::relu(x[0] * x[1] + x[2])}; }},
+      {"0.8 MB Adam", {200704}, 4, adam, {0, 1, 2}},
+      {"64 MB Adam", {4 << 20}, 4, adam, {0, 1, 2}},
+      {"64 MB tanh(x)", large, 1, [](const Arrays& x) { return Arrays{pellucid::tanh(x[0])}; }},
+      {"64 MB sum", large, 1, [](const Arrays& x) { return Arrays{pellucid::sum(x[0])}; }},
       {"64 MB mean((x - y)^2)", large, 2,
-       [](const Arrays& x) { return pellucid::mean(pellucid::square(x[0] - x[1])); }},
+       [](const Arrays& x) { return Arrays{pellucid::mean(pellucid::square(x[0] - x[1]))}; }},
       {"64 MB sum of columns (16384, 1024)",
        {16384, 1024},
        1,
-       [](const Arrays& x) { return pellucid::sum(x[0], Axes(0)); }},
+       [](const Arrays& x) { return Arrays{pellucid::sum(x[0], Axes(0))}; }},
       {"64 MB sum of rows (16384, 1024)",
        {16384, 1024},
        1,
-       [](const Arrays& x) { return pellucid::sum(x[0], Axes(1)); }},
-      {"64 MB softmax (16384, 1024)", {16384, 1024}, 1, [](const Arrays& x) { return pellucid::softmax(x[0]); }},
-      {"5 kB softmax (128, 10)", {128, 10}, 1, [](const Arrays& x) { return pellucid::softmax(x[0]); }},
+       [](const Arrays& x) { return Arrays{pellucid::sum(x[0], Axes(1))}; }},
+      {"64 MB softmax (16384, 1024)",
+       {16384, 1024},
+       1,
+       [](const Arrays& x) { return Arrays{pellucid::softmax(x[0])}; }},
+      {"5 kB softmax (128, 10)", {128, 10}, 1, [](const Arrays& x) { return Arrays{pellucid::softmax(x[0])}; }},
       {"128 kB x + row, relu (128, 256)", {128, 256}, 1, [](const Arrays& x) {
-         return pellucid::relu(x[0] + pellucid::full({256}, 1.0));
+         return Arrays{pellucid::relu(x[0] + pellucid::full({256}, 1.0))};
        }}};
   for (const Group& group : groups) measure_group(group, json);
 }

@@ -25,6 +25,7 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 GroupStep::GroupStep(GroupCode code) : code_(std::move(code)) {
   plan_tiles();
   plan_scratch();
+  plan_chains();
   plan_ahead();
 }
 
@@ -215,6 +216,7 @@ void GroupStep::bind(std::byte* const* bases) {
     const auto& slot = code_.slots[s];
     base_[s] = slot.in_memory ? resolve(slot.memory, bases) : slot.filled != nullptr ? slot.filled->data() : nullptr;
   }
+  find_streams();
   if (!small_) return;
   calls_.clear();
   std::vector<std::byte*> at = base_;
@@ -294,7 +296,7 @@ void GroupStep::run() {
 
 void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch) {
   const auto full = static_cast<std::size_t>(rows * cols);
-  std::size_t fold = 0;
+  std::size_t fold = 0, chain = 0;
   std::int64_t offset = 0;
   const auto fetch_ahead = [&] {
     for (const Ahead& ahead : ahead_) {
@@ -311,6 +313,11 @@ void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bo
   for (std::size_t i = 0; i < code_.ops.size(); ++i) {
     const auto& op = code_.ops[i];
     const bool folded = fold < folds_.size() && folds_[fold].op == i;
+    if (!prologue && chain < chains_.size() && chains_[chain].first == i) {
+      run_chain(chains_[chain], at, full);
+      i = chains_[chain++].last - 1;
+      continue;
+    }
     if ((in_prologue_[i] != 0) == prologue) {
       if (!prologue && bytes_for_op_ != 0) fetch_ahead();
       const auto pointer = [&](int slot) { return slot < 0 ? nullptr : at[slot]; };

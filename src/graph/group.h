@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graph/step.h"
+#include "kernels/chain.h"
 #include "kernels/kernels.h"
 
 namespace pellucid::graph {
@@ -47,6 +48,27 @@ struct GroupCode {
   std::vector<Op> ops;
 };
 
+/// Instructions [first, last) of a program that run as one chain of links (kernels/chain.h); those of the prologue
+/// among them are left out. Over the elements behind the last whole block the instructions run one by one, with the
+/// same bits.
+struct Chain {
+  struct Link {
+    kernels::LinkCode code;
+    int p = -1, q = -1;   // slots
+    bool stores = false;  // float32, to p
+  };
+  std::size_t first = 0, last = 0;
+  std::vector<Link> links;
+};
+/// The links of a chain at most; longer runs of instructions are cut.
+inline constexpr std::size_t kMostLinks = 48;
+
+/// The chains of a program. `in_prologue` tells instructions that do not run with the others, `is_number` slots whose
+/// elements in one tile are all the same. A result that only the next link reads is not stored. Single instructions
+/// become a chain where `single` is true and they write memory.
+std::vector<Chain> chains_of(const GroupCode& code, const std::vector<char>& in_prologue,
+                             const std::vector<char>& is_number, bool single);
+
 class GroupStep final : public Step {
  public:
   explicit GroupStep(GroupCode code);
@@ -65,7 +87,11 @@ class GroupStep final : public Step {
   std::int64_t tile_elements() const;
   void plan_tiles();
   void plan_scratch();
+  void plan_chains();
   void plan_ahead();
+  void find_streams();
+  void run_chain(const Chain& chain, std::byte* const* at, std::size_t n) const;
+  void run_map(const GroupCode::Op& op, std::byte* const* at, std::size_t done, std::size_t n) const;
   void run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch);
   void fold_columns(std::size_t which, const std::byte* x, std::int64_t rows, std::int64_t cols, std::byte* scratch);
   void fold_row_block(std::size_t which, const std::byte* x, std::int64_t cols, std::byte* scratch);
@@ -80,6 +106,8 @@ class GroupStep final : public Step {
   std::vector<std::size_t> slot_offset_;
   std::vector<char> in_prologue_;    // ops that depend on the columns alone
   std::vector<std::size_t> moving_;  // slots in memory
+  std::vector<Chain> chains_;
+  std::vector<char> streams_;  // slots that are written past the caches
   /// The lines of the next tile, asked for while this one is worked on: memory is idle between a program's first reads
   /// and its last writes, and hardware does not look beyond a page.
   struct Ahead {
