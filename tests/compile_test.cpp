@@ -92,8 +92,8 @@ TEST(Compile, StepsGiveTheBitsOfUncompiledOnes) {
 
 TEST(Compile, PassesAndThreadsChangeNoBits) {
   const std::vector<double> expected = after_steps(4);
-  for (const char* pass : {"fuse", "simplify", "cse", "fold", "dce", "epilogue", "place", "batch",
-                           "fuse,simplify,cse,fold,dce,epilogue,place,batch"}) {
+  for (const char* pass : {"fuse", "chain", "simplify", "cse", "fold", "dce", "epilogue", "place", "batch",
+                           "fuse,chain,simplify,cse,fold,dce,epilogue,place,batch"}) {
     setenv("PELLUCID_DISABLE", pass, 1);
     EXPECT_EQ(after_steps(4), expected) << pass;
   }

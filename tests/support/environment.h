@@ -19,8 +19,8 @@ class Environment {
 };
 
 /// The passes that PELLUCID_DISABLE can name.
-inline constexpr const char* kPasses[] = {"simplify", "fold",     "cse",    "scans", "dce",
-                                          "fuse",     "epilogue", "narrow", "place", "batch"};
-inline constexpr const char* kAllPasses = "simplify,fold,cse,scans,narrow,dce,fuse,epilogue,place,batch";
+inline constexpr const char* kPasses[] = {"simplify", "fold",     "cse",    "scans", "dce",  "fuse",
+                                          "chain",    "epilogue", "narrow", "place", "batch"};
+inline constexpr const char* kAllPasses = "simplify,fold,cse,scans,narrow,dce,fuse,chain,epilogue,place,batch";
 
 }  // namespace pellucid
