@@ -151,18 +151,40 @@ class Case {
     define();
   }
 
-  /// Runs the kernel on `threads` threads; the rectangles that were called final.
+  /// Runs the kernel on `threads` threads, also with either operand packed beforehand; the rectangles that were called
+  /// final.
   std::set<std::array<Size, 5>> check(int threads) {
     set_threads(threads);
-    const Contract contract(shape_);
+    for (const auto steady : {ContractSteady::kA, ContractSteady::kB}) {
+      const Contract contract(shape_, steady);
+      if (contract.packed() == 0) continue;
+      const Memory packed = memory(contract.packed());
+      contract.pack(packed.get(), steady == ContractSteady::kA ? a_->at0() : b_->at0());
+      run(contract, threads, steady == ContractSteady::kA ? packed.get() : nullptr,
+          steady == ContractSteady::kB ? packed.get() : nullptr);
+      ++packed_runs;
+    }
+    return run(Contract(shape_), threads, nullptr, nullptr);
+  }
+
+  static inline Size packed_runs = 0;
+
+ private:
+  using Memory = std::unique_ptr<std::byte, void (*)(void*)>;
+  /// What is in the memory before must not matter.
+  static Memory memory(std::size_t bytes) {
+    if (bytes == 0) return {nullptr, std::free};
+    Memory made(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), std::free);
+    std::memset(made.get(), 0xFF, bytes);
+    return made;
+  }
+
+  std::set<std::array<Size, 5>> run(const Contract& contract, int threads, const void* packed_a, const void* packed_b) {
     Operand<O> c = *start_;
-    const std::size_t bytes = contract.workspace();
-    std::unique_ptr<std::byte, void (*)(void*)> workspace(
-        bytes == 0 ? nullptr : static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), std::free);
-    // What is in the scratch memory before must not matter.
-    if (bytes != 0) std::memset(workspace.get(), 0xFF, bytes);
+    const Memory workspace = memory(contract.workspace());
     Rectangles done;
-    contract.run(c.at0(), a_->at0(), b_->at0(), bias_->at0(), workspace.get(), {&Rectangles::call, &done});
+    contract.run(c.at0(), packed_a != nullptr ? packed_a : a_->at0(), packed_b != nullptr ? packed_b : b_->at0(),
+                 bias_->at0(), workspace.get(), {&Rectangles::call, &done});
     const std::size_t size = static_cast<std::size_t>(c_high_ - c_low_ + 1) * sizeof(O);
     if (std::memcmp(c.at0() + c_low_, expected_->at0() + c_low_, size) != 0) {
       report(c, threads);
@@ -173,7 +195,6 @@ class Case {
     return rectangles;
   }
 
- private:
   Size batches() const {
     Size z = 1;
     for (const Size size : shape_.batch) z *= size;
@@ -375,6 +396,34 @@ TYPED_TEST(ContractTest, TransposedOnesOfWideMatrices) {
     Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
     const auto rectangles = one.check(1);
     for (const int threads : {2, 7}) EXPECT_EQ(one.check(threads), rectangles);
+  }
+}
+
+// The step of a loop: few rows, the same weights in every step, as they lie or transposed.
+TYPED_TEST(ContractTest, SteadyWeightsArePacked) {
+  using OneCase = Case<typename TypeParam::Operand, typename TypeParam::Result>;
+  std::mt19937_64 random(8);
+  for (const auto& [m, n, k] : std::vector<std::array<Size, 3>>{
+           {32, 200, 130}, {3, 300, 256}, {1, 520, 64}, {7, 45, 2100}, {257, 70, 64}, {2, 2, 3000}, {20, 1040, 1030}}) {
+    for (const bool transposed : {false, true}) {
+      ContractShape s;
+      s.m = m;
+      s.n = n;
+      s.k = k;
+      s.a_m = k;
+      s.a_k = 1;
+      s.b_k = transposed ? 1 : n;
+      s.b_n = transposed ? k : 1;
+      s.c_m = n;
+      s.bias = transposed;
+      const Size before = OneCase::packed_runs;
+      OneCase one(s, random());
+      const auto rectangles = one.check(1);
+      for (const int threads : {2, 7}) EXPECT_EQ(one.check(threads), rectangles);
+      if (n > 16) {
+        EXPECT_GE(OneCase::packed_runs, before + 3) << m << " " << n << " " << k;
+      }
+    }
   }
 }
 

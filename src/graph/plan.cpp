@@ -54,7 +54,7 @@ Error Plan::in_layer(const Error& error, const Step& step) const {
   return error;
 }
 
-void Plan::run(std::byte* const* inputs, std::byte* const* outputs) {
+void Plan::run(std::byte* const* inputs, std::byte* const* outputs, bool fresh) {
   bool moved = !bound_ || base::threads() != threads_;
   for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
     moved = moved || bases_[input_base_ + i] != inputs[i];
@@ -65,6 +65,9 @@ void Plan::run(std::byte* const* inputs, std::byte* const* outputs) {
     bases_[output_base_ + j] = outputs[j];
   }
   if (moved) bind();
+  if (fresh) {
+    for (const auto& step : steps_) step->start();
+  }
   if (!profile_ && !check_nan_) {
     const std::unique_ptr<Step>* step = steps_.data();
     try {

@@ -13,6 +13,8 @@ namespace pellucid::graph {
 struct PlanOptions {
   /// For output j: the input whose memory it may be written into, or -1. The caller gives both the same address.
   std::vector<std::int32_t> in_place;
+  /// Of each input: whether it is the same over many runs, as what a loop captures. Empty: none is.
+  std::vector<bool> steady;
 };
 
 /// Where each value lies: in the memory of value `root`, under this layout. Views share their operand's root.
@@ -25,8 +27,9 @@ class Plan {
  public:
   Plan(Graph graph, PlanOptions options = {});
 
-  /// Runs over contiguous inputs into contiguous outputs. Allocates nothing after the first run.
-  void run(std::byte* const* inputs, std::byte* const* outputs);
+  /// Runs over contiguous inputs into contiguous outputs. Allocates nothing after the first run. Where not `fresh`,
+  /// steady inputs lie where they lay in the run before and hold the same values.
+  void run(std::byte* const* inputs, std::byte* const* outputs, bool fresh = true);
   const Graph& graph() const { return graph_; }
   std::string explain() const;
 

@@ -13,17 +13,25 @@ class ContractStep final : public Step {
  public:
   ContractStep(kernels::Contract contract, Ref c, Ref a, Ref b, Ref bias, Ref workspace)
       : contract_(std::move(contract)), refs_{c, a, b, bias, workspace} {}
-  const kernels::Contract& contract() const { return contract_; }
-  void set_workspace(Ref workspace) { refs_[4] = workspace; }
+  /// The steady operand, 1 for a and 2 for b, is packed at the start, and the copy read instead.
+  void set_packed(int operand, Ref packed) {
+    steady_ = refs_[operand];
+    refs_[operand] = packed_ = packed;
+  }
   void bind(std::byte* const* bases) override {
     for (int i = 0; i < 5; ++i) at_[i] = resolve(refs_[i], bases);
+    steady_at_ = resolve(steady_, bases);
+    packed_at_ = resolve(packed_, bases);
+  }
+  void start() override {
+    if (packed_at_ != nullptr) contract_.pack(packed_at_, steady_at_);
   }
   void run() override { contract_.run(at_[0], at_[1], at_[2], at_[3], at_[4]); }
 
  private:
   kernels::Contract contract_;
-  Ref refs_[5];
-  std::byte* at_[5] = {};
+  Ref refs_[5], steady_, packed_;
+  std::byte *at_[5] = {}, *steady_at_ = nullptr, *packed_at_ = nullptr;
 };
 
 class OpaqueStep final : public Step {

@@ -75,6 +75,13 @@ void Planner::assign_outputs() {
   }
 }
 
+// Constants only stay worth a copy where a loop reads them.
+bool Planner::steady_value(ValueId value) const {
+  if (options_.steady.empty()) return false;
+  const Value& root = graph_.value(lies_[static_cast<std::size_t>(value)].root);
+  return root.is_constant() || (root.input >= 0 && options_.steady[static_cast<std::size_t>(root.input)]);
+}
+
 bool Planner::straight(ValueId value) const {
   const Layout& layout = lies_[static_cast<std::size_t>(value)].layout;
   return is_contiguous(layout.shape, layout.strides);
@@ -392,16 +399,24 @@ void Planner::emit_contract(const Instruction& instruction, std::int32_t index) 
   const Ref bias = instruction.bias ? read_contiguous(instruction.inputs[2]) : Ref{};
   const Ref ra = read(a), rb = read(b), rc = write(c);
   if (instruction.bias) keep_until_now(bias);
+  const auto steady = steady_value(b)   ? kernels::ContractSteady::kB
+                      : steady_value(a) ? kernels::ContractSteady::kA
+                                        : kernels::ContractSteady::kNone;
   const bool narrow = instruction.attributes.dtype == DType::kBFloat16 && kernels::bf16_suits(desc);
-  auto step = std::make_unique<ContractStep>(narrow ? kernels::bf16_contract(desc) : kernels::Contract(desc), rc, ra,
-                                             rb, bias, Ref{});
-  if (step->contract().workspace() != 0) {
-    Buffer workspace;
-    workspace.bytes = step->contract().workspace();
-    workspace.first = workspace.last = step_index();
-    step->set_workspace(at(static_cast<std::int32_t>(buffers_.size()), 0));
-    buffers_.push_back(workspace);
-  }
+  kernels::Contract contract = narrow ? kernels::bf16_contract(desc) : kernels::Contract(desc, steady);
+  const auto memory = [&](std::size_t bytes, std::int32_t first, std::int32_t last) {
+    if (bytes == 0) return Ref{};
+    Buffer buffer;
+    buffer.bytes = bytes;
+    buffer.first = first;
+    buffer.last = last;
+    buffers_.push_back(buffer);
+    return at(static_cast<std::int32_t>(buffers_.size() - 1), 0);
+  };
+  const Ref packed = memory(contract.packed(), 0, kAlways);
+  const Ref workspace = memory(contract.workspace(), step_index(), step_index());
+  auto step = std::make_unique<ContractStep>(std::move(contract), rc, ra, rb, bias, workspace);
+  if (packed.base >= 0) step->set_packed(steady == kernels::ContractSteady::kA ? 1 : 2, packed);
   step->operations = 2 * count_of(graph_.value(c).shape) * desc.k;
   step->bytes = static_cast<std::int64_t>(graph_.value(a).bytes() + graph_.value(b).bytes() + graph_.value(c).bytes());
   add_step(std::move(step), {index},
@@ -432,7 +447,7 @@ void Planner::emit_copies() {
     const bool safe = !plan_.check_nan_ && (last < result.first || (last == result.first && over_safe(made, source)));
     if (safe) continue;
     result.base = kArenaBase;
-    result.last = 1 << 30;
+    result.last = kAlways;
     late_.push_back({j, made});
   }
   std::vector<std::pair<OutputCopy, Ref>> saved;
@@ -440,7 +455,7 @@ void Planner::emit_copies() {
     const Lie& lie = lies_[static_cast<std::size_t>(copy.value)];
     if (any_in_place) {
       const Ref ref = copied(lie, graph_.value(copy.value).dtype, graph_.value(copy.value).shape);
-      buffers_[static_cast<std::size_t>(ref.base - kFirstBase)].last = 1 << 30;
+      buffers_[static_cast<std::size_t>(ref.base - kFirstBase)].last = kAlways;
       saved.emplace_back(copy, ref);
       continue;
     }

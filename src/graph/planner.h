@@ -25,6 +25,7 @@ class Planner {
     std::int32_t first = -1, last = -1;  // steps
     std::int64_t offset = 0;
   };
+  static constexpr std::int32_t kAlways = 1 << 30;  // the last step of what lives to the end
   struct Cluster {
     std::vector<std::int32_t> members;
     bool sink = true;  // only graph outputs come of it
@@ -58,6 +59,7 @@ class Planner {
   void add_step(std::unique_ptr<Step> step, std::vector<std::int32_t> members, std::string title);
   std::int32_t step_index() const { return static_cast<std::int32_t>(plan_.steps_.size()); }
   bool straight(ValueId value) const;
+  bool steady_value(ValueId value) const;
   StoragePtr constant_tile(const Value& value, DType dtype, std::int64_t elements);
 
   Plan& plan_;

@@ -30,6 +30,8 @@ class Step {
   /// Fixes the addresses; called before the first run and whenever a base has moved.
   virtual void bind(std::byte* const* bases) = 0;
   virtual void run() = 0;
+  /// Before the first run of several over the same steady inputs (see PlanOptions).
+  virtual void start() {}
   /// Bytes of scratch memory for each thread, and threads at most; it holds nothing between steps.
   virtual std::size_t scratch() const { return 0; }
   void set_threads(int threads, std::size_t scratch_pitch) {

@@ -206,11 +206,18 @@ struct ContractDone {
   void* context = nullptr;
 };
 
+/// An operand that stays the same over many runs, as weights do in a loop.
+enum class ContractSteady { kNone, kA, kB };
+
 /// A contraction of one shape, prepared once (kernel chosen, blocks cut) and run many times without allocating.
 class Contract {
  public:
   Contract() = default;
-  explicit Contract(const ContractShape& shape);
+  explicit Contract(const ContractShape& shape, ContractSteady steady = ContractSteady::kNone);
+  /// Bytes, 64-byte aligned, of the steady operand's copy in the order in which tiles read it. Where it is not 0,
+  /// pack() makes the copy, and run() is given the copy in place of the operand. The bits are those without it.
+  std::size_t packed() const { return packed_; }
+  void pack(void* to, const void* operand) const { pack_(*this, to, operand); }
   /// Bytes of scratch memory that run() needs, 64-byte aligned; 0 for small ones. May grow with the thread count, which
   /// is fixed by set_threads before.
   std::size_t workspace() const { return workspace_; }
@@ -223,9 +230,12 @@ class Contract {
  private:
   friend struct ContractAccess;
   using Run = void (*)(const Contract&, void*, const void*, const void*, const void*, void*, const ContractDone&);
+  using Pack = void (*)(const Contract&, void*, const void*);
   ContractShape shape_;
+  ContractSteady steady_ = ContractSteady::kNone;
   Run run_ = nullptr;
-  std::size_t workspace_ = 0;
+  Pack pack_ = nullptr;
+  std::size_t workspace_ = 0, packed_ = 0;
   std::array<std::int64_t, 12> plan_{};  // block sizes and flags, meant for the kernel alone
 };
 

@@ -47,7 +47,10 @@ struct Loop {
     const ScanBody& body = scan_body(signature.attributes);
     graph::Graph graph = graph::build(body.outputs, body.parameters);
     graph::optimise(graph);
-    plan = std::make_unique<graph::Plan>(std::move(graph));
+    graph::PlanOptions options;
+    options.steady.assign(body.parameters.size(), false);
+    std::fill_n(options.steady.rbegin(), length > 1 ? parts.captured : 0, true);
+    plan = std::make_unique<graph::Plan>(std::move(graph), std::move(options));
     const auto bytes_of = [](const Array& x) { return static_cast<std::size_t>(x.size()) * size_of(x.dtype()); };
     for (std::size_t i = 0; i < parts.carries; ++i) {
       carry_bytes.push_back(bytes_of(body.parameters[i]));
@@ -92,7 +95,7 @@ struct Loop {
         auto* to = static_cast<std::byte*>(y[parts.carries + i]);
         out[parts.carries + i] = to == nullptr ? unread[i]->data() : to + t * y_bytes[i];
       }
-      plan->run(in.data(), out.data());
+      plan->run(in.data(), out.data(), step == 0);
     }
   }
 };

@@ -26,8 +26,13 @@ void prepare(Contract& contract) {
     return ContractAccess::set(contract, tiny, 0, {});
   }
   std::size_t workspace = 0;
-  const ContractPlan plan = plan_contract(shape, widths_of<T>(), workspace);
+  const ContractPlan plan = plan_contract(shape, widths_of<T>(), workspace, ContractAccess::steady(contract));
   ContractAccess::set(contract, &run<T, S, O>, workspace, plan);
+  if (plan.v_ready) {
+    const Size elements = ContractPacked::size(plan.swap ? shape.m : shape.n, shape.k) + kLanesOf<T>;
+    ContractAccess::set_pack(contract, &pack_steady<T, S>,
+                             (static_cast<std::size_t>(elements) * sizeof(T) + 63) / 64 * 64);
+  }
 }
 
 void prepare_contract(Contract& contract) {
@@ -56,7 +61,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-Contract::Contract(const ContractShape& shape) : shape_(shape) {
+Contract::Contract(const ContractShape& shape, ContractSteady steady) : shape_(shape), steady_(steady) {
   PELLUCID_FOR_ISA(isa(), contract::prepare_contract)(*this);
 }
 

@@ -26,6 +26,7 @@ struct ContractPlan {
   bool swap = false, pack_s = false, pack_v = false;
   bool indirect = false;      // sums go through scratch memory: they are transposed or rounded on their way to c
   bool by_group = false;      // ContractDone is called for each group of columns, not for a whole piece
+  bool v_ready = false;       // v is given as Contract::pack made it
   std::int64_t shared_s = 0;  // bytes behind the threads' scratch memory in which s is packed once for all pieces
 };
 
@@ -40,11 +41,17 @@ struct ContractWidths {
 
 struct ContractAccess {
   using Run = Contract::Run;
+  using Pack = Contract::Pack;
   static ContractPlan plan(const Contract& c) { return std::bit_cast<ContractPlan>(c.plan_); }
+  static ContractSteady steady(const Contract& c) { return c.steady_; }
   static void set(Contract& c, Run run, std::size_t workspace, const ContractPlan& plan) {
     c.run_ = run;
     c.workspace_ = workspace;
     c.plan_ = std::bit_cast<decltype(c.plan_)>(plan);
+  }
+  static void set_pack(Contract& c, Pack pack, std::size_t bytes) {
+    c.pack_ = pack;
+    c.packed_ = bytes;
   }
 };
 static_assert(sizeof(ContractPlan) == sizeof(std::array<std::int64_t, 12>));
@@ -60,7 +67,23 @@ ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan,
 /// The type that sums have.
 constexpr DType contract_sums(DType dtype) { return dtype == DType::kBFloat16 ? DType::kFloat32 : dtype; }
 
-/// Cuts the contraction, and says how much scratch memory it needs.
-ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace);
+/// Cuts the contraction, and says how much scratch memory it needs. Where it is worth it, v is the steady operand and
+/// comes packed.
+ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace,
+                           ContractSteady steady = ContractSteady::kNone);
+
+/// Where the columns of a piece lie in the copy that Contract::pack makes: chunk by chunk of k, and in a chunk panel by
+/// panel, each a row longer than it needs to be, which keeps panels out of each other's sets of the cache. In elements.
+struct ContractPacked {
+  static constexpr std::int64_t kAlign = 16;
+  static std::int64_t chunks(std::int64_t k) { return (k + kContractChunk - 1) / kContractChunk; }
+  static std::int64_t padded(std::int64_t columns) { return (columns + kAlign - 1) / kAlign * kAlign; }
+  /// All pieces but the last have a multiple of kAlign columns.
+  static std::int64_t piece(std::int64_t column, std::int64_t k) { return column * (k + chunks(k)); }
+  static std::int64_t chunk(std::int64_t columns, std::int64_t from) {
+    return padded(columns) * (from + from / kContractChunk);
+  }
+  static std::int64_t size(std::int64_t columns, std::int64_t k) { return padded(columns) * (k + chunks(k)); }
+};
 
 }  // namespace pellucid::kernels

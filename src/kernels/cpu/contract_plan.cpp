@@ -42,6 +42,7 @@ struct View {
   Size element = 4;  // bytes that a sum has
   bool convert = false;
   bool indirect = false;
+  bool v_ready = false;  // packed once for many runs
 
   /// s along its rows is read well where it lies; across, each step is a line of its own, and these may collide.
   bool packs_s() const {
@@ -49,7 +50,11 @@ struct View {
                        (collides(s_k, element) || (k >= 256 && s_k * element % 512 == 0)));
   }
   bool v_contiguous() const { return v_column == 1 || columns == 1; }
-  double v_pack_cost() const { return v_contiguous() ? kCopyCost : v_k == 1 ? kTransposeCost : kStrayCost; }
+  double v_pack_cost() const {
+    return v_ready ? kReadCost : v_contiguous() ? kCopyCost : v_k == 1 ? kTransposeCost : kStrayCost;
+  }
+  /// Bytes from the first step of a chunk that v's tiles read to the last.
+  Size v_span() const { return std::min<Size>(k, kContractChunk) * std::abs(v_k) * element; }
 };
 
 View view_of(const ContractShape& shape, bool swap) {
@@ -91,9 +96,18 @@ double cost(const View& v) {
 }
 
 void choose_packing(const View& v, ContractPlan& plan) {
-  const Size span = std::min<Size>(v.k, kContractChunk) * std::abs(v.v_k) * v.element;
-  plan.pack_v = v.convert || !v.v_contiguous() || (plan.rows >= 16 && span > kL1);
+  plan.v_ready = v.v_ready;
+  plan.pack_v = !v.v_ready && (v.convert || !v.v_contiguous() || (plan.rows >= 16 && v.v_span() > kL1));
   plan.pack_s = v.packs_s();
+}
+
+/// The steady operand comes packed where it is v, is not small, and is the same for all of the batch.
+View with_steady(View v, const ContractShape& shape, ContractSteady steady) {
+  const bool is_v = steady == (v.swap ? ContractSteady::kA : ContractSteady::kB);
+  const auto& strides = v.swap ? shape.a_batch : shape.b_batch;
+  const bool shared = std::all_of(strides.begin(), strides.end(), [](Size stride) { return stride == 0; });
+  v.v_ready = is_v && shared && (v.convert || !v.v_contiguous() || v.v_span() > kL1);
+  return v;
 }
 
 /// Cuts rows and columns so that there are about `wanted` pieces, with the least work in packing and in the largest.
@@ -105,7 +119,7 @@ void cut(const View& v, Size wanted, bool small, bool packs_s, ContractPlan& pla
   }
   const auto work = [&](Size rows, Size columns) {
     const double k = static_cast<double>(v.k), r = static_cast<double>(rows), c = static_cast<double>(columns);
-    const double v_pack = rows >= 16 || !v.v_contiguous() ? v.v_pack_cost() : 0;
+    const double v_pack = rows >= 16 || v.v_ready || !v.v_contiguous() ? v.v_pack_cost() : 0;
     return k * (r * c / static_cast<double>(64 / v.element) + c * v_pack + r * (packs_s ? kTransposeCost : kReadCost));
   };
   double best = -1;
@@ -171,10 +185,12 @@ Size shared_bytes(const View& v, const ContractPlan& plan, bool shares, const Co
 
 }  // namespace
 
-ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace) {
+ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace,
+                           ContractSteady steady) {
   ContractPlan plan;
   for (const Size size : shape.batch) plan.batch *= size;
-  const View straight = view_of(shape, false), swapped = view_of(shape, true);
+  const View straight = with_steady(view_of(shape, false), shape, steady);
+  const View swapped = with_steady(view_of(shape, true), shape, steady);
   const View v = cost(swapped) < cost(straight) ? swapped : straight;
   plan.swap = v.swap;
   plan.indirect = v.indirect;

@@ -44,6 +44,9 @@ struct Block {
   T* s_packed = nullptr;  // scratch memory where the operand is packed
   bool s_ready = false;   // s_packed holds all steps already
   T* v_packed = nullptr;
+  bool v_ready = false;  // v_packed holds all steps already, as ContractPacked says
+  Size panel_rows = 0;   // the rows that the width of panels was chosen for; 0: `rows`
+  Size width_rows() const { return panel_rows != 0 ? panel_rows : rows; }
   Size v_beyond = 0;  // columns that v has beyond this block's: the next block is likely to read them
 };
 
@@ -62,6 +65,14 @@ template <class T, class S>
 HWY_INLINE void prefetch_group(const Block<T, S>& b, Size column, Size from, Size length, Size slice, Size slices) {
   const Size columns = least(kGroup<T>, b.columns + b.v_beyond - column);
   if (b.v_packed == nullptr || columns <= 0) return;
+  if (b.v_ready) {  // what follows lies behind it
+    constexpr Size packed_line = 64 / static_cast<Size>(sizeof(T));
+    const T* x = b.v_packed + ContractPacked::chunk(b.columns, from) + column * (length + 1);
+    const Size lines = columns * (length + 1) / packed_line;
+    for (Size i = lines * slice / slices; i < lines * (slice + 1) / slices; ++i)
+      __builtin_prefetch(x + i * packed_line, 0, 2);
+    return;
+  }
   constexpr Size line = 64 / static_cast<Size>(sizeof(S));
   const bool across = b.v_stride.outer == 1;  // else along k, or not contiguous at all
   if (!across && b.v_stride.k != 1) return;
@@ -76,19 +87,19 @@ HWY_INLINE void prefetch_group(const Block<T, S>& b, Size column, Size from, Siz
 
 /// Copies `columns` columns of v, `length` steps from `from` on, into panels as wide as the tiles that will read them.
 template <class T, class S>
-void pack_group(const Block<T, S>& b, Size rows, Size column, Size columns, Size from, Size length) {
+void pack_group(const Block<T, S>& b, T* to, Size column, Size columns, Size from, Size length) {
   constexpr Size lanes = kLanesOf<T>;
   Size vectors = (columns + lanes - 1) / lanes;
   constexpr int kPanels = static_cast<int>(kGroup<T> / (2 * lanes));
-  if (columns == kGroup<T> && b.v_stride.outer == 1 && tile_vectors<T>(rows, vectors) == 2) {
-    pack_panels<kPanels>(b.v_packed, b.v + column + from * b.v_stride.k, b.v_stride.k, length);
+  if (columns == kGroup<T> && b.v_stride.outer == 1 && tile_vectors<T>(b.width_rows(), vectors) == 2) {
+    pack_panels<kPanels>(to, b.v + column + from * b.v_stride.k, b.v_stride.k, length);
     return;
   }
   for (Size j = 0; j < columns;) {
-    const int nv = tile_vectors<T>(rows, vectors);
+    const int nv = tile_vectors<T>(b.width_rows(), vectors);
     const Size width = nv * lanes;
-    pack(b.v_packed + j * (length + 1), width, width, b.v + (column + j) * b.v_stride.outer + from * b.v_stride.k,
-         b.v_stride, least(width, columns - j), length);
+    pack(to + j * (length + 1), width, width, b.v + (column + j) * b.v_stride.outer + from * b.v_stride.k, b.v_stride,
+         least(width, columns - j), length);
     vectors -= nv;
     j += width;
   }
@@ -181,10 +192,15 @@ void run_block(const Block<T, S>& b, const F& group_done) {
 
     for (Size j0 = 0; j0 < b.columns; j0 += group) {
       const Size columns = least(group, b.columns - j0);
-      if (b.v_packed != nullptr) pack_group(b, b.rows, j0, columns, from, length);
+      T* packed_group = b.v_packed;
+      if (b.v_ready) {
+        packed_group += ContractPacked::chunk(b.columns, from) + j0 * (length + 1);
+      } else if (b.v_packed != nullptr) {
+        pack_group(b, packed_group, j0, columns, from, length);
+      }
       const auto at_column = [&](Size j, int nv) HWY_ATTR {
         if (b.v_packed != nullptr) {
-          t.v = b.v_packed + j * (length + 1);
+          t.v = packed_group + j * (length + 1);
           t.v_k = nv * lanes;
         } else if constexpr (std::is_same_v<S, T>) {
           t.v = b.v + from * b.v_stride.k + (j0 + j);
@@ -200,10 +216,10 @@ void run_block(const Block<T, S>& b, const F& group_done) {
         if (last && b.bias != nullptr) t.bias = b.bias + j0 + j;
       };
       const Size vectors = (columns + lanes - 1) / lanes;
-      if (length < kLongTile || b.rows <= 3) {
+      if (length < kLongTile || b.width_rows() <= 3) {
         Size left = vectors;
         for (Size j = 0; j < columns;) {
-          const int nv = tile_vectors<T>(b.rows, left);
+          const int nv = tile_vectors<T>(b.width_rows(), left);
           at_column(j, nv);
           run_tile_column(t, cut, nv, packed);
           left -= nv;
@@ -228,7 +244,7 @@ struct Job {
   const ContractShape& shape;
   const ContractPlan plan;
   O* c;
-  const S* a;
+  const S* a;  // a and b; the steady one's copy where plan.v_ready, which is of type T
   const S* b;
   const O* bias;
   char* workspace;
@@ -280,14 +296,22 @@ HWY_INLINE Block<T, S> block_of(const Job<T, S, O>& job, const Place& place, con
   block.s_stride = job.plan.swap ? b : a;
   block.v_stride = job.plan.swap ? a : b;
   block.s = (job.plan.swap ? job.b + at.b : job.a + at.a) + place.row * block.s_stride.outer + from * block.s_stride.k;
-  block.v =
-      (job.plan.swap ? job.a + at.a : job.b + at.b) + place.column * block.v_stride.outer + from * block.v_stride.k;
   block.rows = place.rows;
   block.columns = place.columns;
   block.k = k;
   block.v_beyond = (job.plan.swap ? shape.m : shape.n) - place.column - place.columns;
   if (job.plan.pack_s) block.s_packed = slot + scratch.s;
   if (job.plan.pack_v) block.v_packed = slot + scratch.v;
+  if (job.plan.v_ready) {
+    const void* copy = job.plan.swap ? job.a : job.b;
+    block.v_packed = const_cast<T*>(static_cast<const T*>(copy)) + ContractPacked::piece(place.column, shape.k) +
+                     ContractPacked::chunk(place.columns, from);
+    block.v_ready = true;
+    block.panel_rows = job.plan.rows;  // all rows read the same panels
+  } else {
+    block.v =
+        (job.plan.swap ? job.a + at.a : job.b + at.b) + place.column * block.v_stride.outer + from * block.v_stride.k;
+  }
   return block;
 }
 
@@ -426,6 +450,28 @@ void run_chunks(const Job<T, S, O>& job, const ContractSlot& scratch) {
       },
       static_cast<int>(plan.threads));
   add_chunks(job, sums, part, row);
+}
+
+/// Contract::pack: all pieces' columns in the layout of ContractPacked.
+template <class T, class S>
+void pack_steady(const Contract& contract, void* to, const void* operand) {
+  const ContractShape& shape = contract.shape();
+  const ContractPlan plan = ContractAccess::plan(contract);
+  const Size all_columns = plan.swap ? shape.m : shape.n, chunks = ContractPacked::chunks(shape.k);
+  const Size groups = (plan.columns + kGroup<T> - 1) / kGroup<T>;
+  base::parallel_for(plan.column_pieces * chunks * groups, [&](Size i) {
+    const Size column = i / groups / chunks * plan.columns, j0 = i % groups * kGroup<T>;
+    const Size from = i / groups % chunks * kContractChunk, length = least(kContractChunk, shape.k - from);
+    Block<T, S> block;
+    block.columns = least(plan.columns, all_columns - column);
+    if (j0 >= block.columns) return;
+    block.panel_rows = plan.rows;
+    block.v_stride = plan.swap ? Strides{shape.a_m, shape.a_k} : Strides{shape.b_n, shape.b_k};
+    block.v = static_cast<const S*>(operand) + column * block.v_stride.outer;
+    T* packed =
+        static_cast<T*>(to) + ContractPacked::piece(column, shape.k) + ContractPacked::chunk(block.columns, from);
+    pack_group(block, packed + j0 * (length + 1), j0, least(kGroup<T>, block.columns - j0), from, length);
+  });
 }
 
 template <class T, class S, class O>
