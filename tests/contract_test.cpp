@@ -403,8 +403,13 @@ TYPED_TEST(ContractTest, TransposedOnesOfWideMatrices) {
 TYPED_TEST(ContractTest, SteadyWeightsArePacked) {
   using OneCase = Case<typename TypeParam::Operand, typename TypeParam::Result>;
   std::mt19937_64 random(8);
-  for (const auto& [m, n, k] : std::vector<std::array<Size, 3>>{
-           {32, 200, 130}, {3, 300, 256}, {1, 520, 64}, {7, 45, 2100}, {257, 70, 64}, {2, 2, 3000}, {20, 1040, 1030}}) {
+  for (const auto& [m, n, k] : std::vector<std::array<Size, 3>>{{32, 200, 130},
+                                                                {3, 300, 256},
+                                                                {1, 520, 64},
+                                                                {7, 45, 2100},
+                                                                {257, 140, 64},
+                                                                {2, 2, 3000},
+                                                                {20, 1040, 1030}}) {
     for (const bool transposed : {false, true}) {
       ContractShape s;
       s.m = m;

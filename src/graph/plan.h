@@ -14,7 +14,7 @@ struct PlanOptions {
   /// For output j: the input whose memory it may be written into, or -1. The caller gives both the same address.
   std::vector<std::int32_t> in_place;
   /// Of each input: whether it is the same over many runs, as what a loop captures. Empty: none is.
-  std::vector<bool> steady;
+  std::vector<bool> steady = {};
 };
 
 /// Where each value lies: in the memory of value `root`, under this layout. Views share their operand's root.
