@@ -17,7 +17,8 @@ namespace {
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-constexpr LinkOperand kR = LinkOperand::kRunning, kM = LinkOperand::kMemory, kS = LinkOperand::kNumber;
+constexpr LinkOperand kNone = LinkOperand::kNone, kR = LinkOperand::kRunning, kM = LinkOperand::kMemory,
+                      kS = LinkOperand::kNumber;
 
 // Eight vectors are as many as the calling convention passes in registers, and leave eight of AVX2 for the formula.
 // With four, a link's jump and its pointers cost more than its arithmetic (Adam's update: 4.5 against 3.9 ns a vector).
@@ -77,6 +78,10 @@ struct Condition<LinkOperand::kRunning> {
 
 // ---- Bodies ---------------------------------------------------------------------------------------------------------
 
+/// A result as the running value: a comparison's mask becomes a vector.
+HWY_INLINE V running_of(V v) { return v; }
+HWY_INLINE V running_of(hn::Mask<D> mask) { return hn::VecFromMask(D(), mask); }
+
 template <class F>
 struct One {
   HWY_INLINE One(const Link&, std::size_t) {}
@@ -86,74 +91,54 @@ struct One {
 template <class F, LinkOperand A, LinkOperand B>
 struct Two {
   HWY_INLINE Two(const Link& l, std::size_t i) : a(l.p, i), b(l.p, i) {}  // one of them is the running value
-  HWY_INLINE V operator()(V running, std::size_t k) const { return F::of(D(), a(running, k), b(running, k)); }
-  Float<A> a;
-  Float<B> b;
-};
-
-/// A comparison.
-template <class F, LinkOperand A, LinkOperand B>
-struct Compared {
-  HWY_INLINE Compared(const Link& l, std::size_t i) : a(l.p, i), b(l.p, i) {}
   HWY_INLINE V operator()(V running, std::size_t k) const {
-    return hn::VecFromMask(D(), F::of(D(), a(running, k), b(running, k)));
+    return running_of(F::of(D(), a(running, k), b(running, k)));
   }
   Float<A> a;
   Float<B> b;
 };
 
-/// a * b + c, rounded once.
-template <LinkOperand A, LinkOperand B, LinkOperand C>
-struct MultiplyAdd {
-  HWY_INLINE MultiplyAdd(const Link& l, std::size_t i) : a(l.p, i), b(A == kR ? l.p : l.q, i), c(l.q, i) {}
+/// First reads operand a, which has the type that F wants: Float or Condition.
+template <class F, template <LinkOperand> class First, LinkOperand A, LinkOperand B, LinkOperand C>
+struct Three {
+  HWY_INLINE Three(const Link& l, std::size_t i) : a(l.p, i), b(A == kR ? l.p : l.q, i), c(l.q, i) {}
   HWY_INLINE V operator()(V running, std::size_t k) const {
-    return Fma::of(D(), a(running, k), b(running, k), c(running, k));
+    return F::of(D(), a(running, k), b(running, k), c(running, k));
   }
-  Float<A> a;
+  First<A> a;
   Float<B> b;
   Float<C> c;
 };
 
 /// a ? b : c.
-template <LinkOperand A, LinkOperand B, LinkOperand C>
-struct Selected {
-  HWY_INLINE Selected(const Link& l, std::size_t i) : a(l.p, i), b(A == kR ? l.p : l.q, i), c(l.q, i) {}
-  HWY_INLINE V operator()(V running, std::size_t k) const {
-    return hn::IfThenElse(a(running, k), b(running, k), c(running, k));
-  }
-  Condition<A> a;
-  Float<B> b;
-  Float<C> c;
+struct Choose {
+  static HWY_INLINE V of(D, hn::Mask<D> a, V b, V c) { return hn::IfThenElse(a, b, c); }
 };
 
 struct Load {
-  HWY_INLINE Load(const Link& l, std::size_t i) : p(static_cast<const float*>(l.p) + i) {}
-  HWY_INLINE V operator()(V, std::size_t k) const { return hn::LoadU(D(), p + k * hn::Lanes(D())); }
-  const float* p;
+  HWY_INLINE Load(const Link& l, std::size_t i) : x(l.p, i) {}
+  HWY_INLINE V operator()(V running, std::size_t k) const { return x(running, k); }
+  Float<kM> x;
 };
 
-float* written(const Link& l) { return static_cast<float*>(const_cast<void*>(l.p)); }
+template <class T>
+T* written(const Link& l, std::size_t i) {
+  return static_cast<T*>(const_cast<void*>(l.p)) + i;
+}
 
+template <bool kPastCaches>
 struct Store {
-  HWY_INLINE Store(const Link& l, std::size_t i) : y(written(l) + i) {}
+  HWY_INLINE Store(const Link& l, std::size_t i) : y(written<float>(l, i)) {}
   HWY_INLINE V operator()(V running, std::size_t k) const {
-    hn::StoreU(running, D(), y + k * hn::Lanes(D()));
-    return running;
-  }
-  float* y;
-};
-
-struct Stream {
-  HWY_INLINE Stream(const Link& l, std::size_t i) : y(written(l) + i) {}
-  HWY_INLINE V operator()(V running, std::size_t k) const {
-    hn::Stream(running, D(), y + k * hn::Lanes(D()));
+    float* to = y + k * hn::Lanes(D());
+    kPastCaches ? hn::Stream(running, D(), to) : hn::StoreU(running, D(), to);
     return running;
   }
   float* y;
 };
 
 struct StoreMask {
-  HWY_INLINE StoreMask(const Link& l, std::size_t i) : y(static_cast<std::uint8_t*>(const_cast<void*>(l.p)) + i) {}
+  HWY_INLINE StoreMask(const Link& l, std::size_t i) : y(written<std::uint8_t>(l, i)) {}
   HWY_INLINE V operator()(V running, std::size_t k) const {
     const hn::Rebind<std::uint8_t, D> bytes;
     hn::StoreU(bytes_of(D(), hn::MaskFromVec(running)), bytes, y + k * hn::Lanes(D()));
@@ -175,47 +160,45 @@ void add(ChainTable& t, Map map, LinkOperand a, LinkOperand b, LinkOperand c, Li
 
 template <class F>
 void unary(ChainTable& t, const Maps& maps) {
-  add(t, maps[float32], kR, LinkOperand::kNone, LinkOperand::kNone, code<One<F>>());
+  add(t, maps[float32], kR, kNone, kNone, code<One<F>>());
 }
 
 template <class F>
 void binary(ChainTable& t, const Maps& maps) {
-  constexpr LinkOperand kNone = LinkOperand::kNone;
   add(t, maps[float32], kR, kM, kNone, code<Two<F, kR, kM>>());
   add(t, maps[float32], kR, kS, kNone, code<Two<F, kR, kS>>());
   add(t, maps[float32], kM, kR, kNone, code<Two<F, kM, kR>>());
   add(t, maps[float32], kS, kR, kNone, code<Two<F, kS, kR>>());
 }
+
+/// An operation, and its mirror image: the one that is the same with its operands exchanged.
+template <class F>
+void mirrored(ChainTable& t, const Maps& maps, const Maps& image, bool mask = false) {
+  const LinkCode memory = code<Two<F, kR, kM>>(), number = code<Two<F, kR, kS>>();
+  add(t, maps[float32], kR, kM, kNone, memory, mask);
+  add(t, maps[float32], kR, kS, kNone, number, mask);
+  add(t, image[float32], kM, kR, kNone, memory, mask);
+  add(t, image[float32], kS, kR, kNone, number, mask);
+}
 template <class F>
 void commutative(ChainTable& t, const Maps& maps) {
-  constexpr LinkOperand kNone = LinkOperand::kNone;
-  const LinkCode memory = code<Two<F, kR, kM>>(), number = code<Two<F, kR, kS>>();
-  add(t, maps[float32], kR, kM, kNone, memory);
-  add(t, maps[float32], kM, kR, kNone, memory);
-  add(t, maps[float32], kR, kS, kNone, number);
-  add(t, maps[float32], kS, kR, kNone, number);
+  mirrored<F>(t, maps, maps);
 }
-
-/// A comparison, and its mirror image: the one that is the same with its operands exchanged.
 template <class F>
-void compared(ChainTable& t, const Maps& maps, const Maps& mirrored) {
-  constexpr LinkOperand kNone = LinkOperand::kNone;
-  const LinkCode memory = code<Compared<F, kR, kM>>(), number = code<Compared<F, kR, kS>>();
-  add(t, maps[float32], kR, kM, kNone, memory, true);
-  add(t, maps[float32], kR, kS, kNone, number, true);
-  add(t, mirrored[float32], kM, kR, kNone, memory, true);
-  add(t, mirrored[float32], kS, kR, kNone, number, true);
+void compared(ChainTable& t, const Maps& maps, const Maps& image) {
+  mirrored<F>(t, maps, image, true);
 }
 
 template <LinkOperand A, LinkOperand B, LinkOperand C>
 void multiply_add(ChainTable& t, Map map) {
-  add(t, map, A, B, C, code<MultiplyAdd<A, B, C>>());
-  if (A == kR) add(t, map, B, A, C, t.entries.back().code);  // the product commutes, and p is its other factor
+  const LinkCode made = code<Three<Fma, Float, A, B, C>>();
+  add(t, map, A, B, C, made);
+  if (A == kR) add(t, map, B, A, C, made);  // the product commutes, and p is its other factor
 }
 
 template <LinkOperand A, LinkOperand B, LinkOperand C>
 void selected(ChainTable& t, Map map) {
-  add(t, map, A, B, C, code<Selected<A, B, C>>());
+  add(t, map, A, B, C, code<Three<Choose, Condition, A, B, C>>());
 }
 
 void fill(ChainTable& t) {
@@ -264,8 +247,8 @@ void fill(ChainTable& t) {
   selected<kM, kS, kR>(t, select);
 
   t.edges[static_cast<std::size_t>(EdgeLink::kLoad)] = code<Load>();
-  t.edges[static_cast<std::size_t>(EdgeLink::kStore)] = code<Store>();
-  t.edges[static_cast<std::size_t>(EdgeLink::kStream)] = code<Stream>();
+  t.edges[static_cast<std::size_t>(EdgeLink::kStore)] = code<Store<false>>();
+  t.edges[static_cast<std::size_t>(EdgeLink::kStream)] = code<Store<true>>();
   t.edges[static_cast<std::size_t>(EdgeLink::kStoreMask)] = code<StoreMask>();
   t.edges[static_cast<std::size_t>(EdgeLink::kEnd)] = reinterpret_cast<LinkCode>(static_cast<Code>(end));
   t.block = kVectors * hn::Lanes(D());
@@ -291,12 +274,8 @@ namespace pellucid::kernels {
 namespace {
 
 const ChainTable& table() {
-  static const ChainTable filled = [] {
-    ChainTable made;
-    PELLUCID_FOR_ISA(isa(), chain::fill)(made);
-    return made;
-  }();
-  return filled;
+  static const ChainTable made = filled<ChainTable>(PELLUCID_FOR_ISA(isa(), chain::fill));
+  return made;
 }
 
 }  // namespace

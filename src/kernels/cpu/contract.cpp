@@ -6,6 +6,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "kernels/cpu/contract_run-inl.h"
+#include "kernels/cpu/contract_steady-inl.h"
 #include "kernels/cpu/contract_tiny-inl.h"
 #include "kernels/cpu/dispatch.h"
 

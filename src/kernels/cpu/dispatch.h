@@ -9,3 +9,15 @@
 #else
 #define PELLUCID_FOR_ISA(isa, name) ((void)(isa), HWY_STATIC_DISPATCH(name))
 #endif
+
+namespace pellucid::kernels {
+
+/// A table, filled by the function that stands for the processor's instruction set.
+template <class Table>
+Table filled(void (*fill)(Table&)) {
+  Table table;
+  fill(table);
+  return table;
+}
+
+}  // namespace pellucid::kernels

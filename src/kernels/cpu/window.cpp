@@ -13,6 +13,7 @@
 #include "hwy/highway.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/window-inl.h"
+#include "kernels/cpu/window_back-inl.h"
 #include "kernels/kernels.h"
 #include "kernels/window.h"
 
@@ -92,11 +93,7 @@ namespace pellucid::kernels {
 namespace {
 
 const WindowTable& window_table() {
-  static const WindowTable table = [] {
-    WindowTable t;
-    PELLUCID_FOR_ISA(isa(), fill_windows)(t);
-    return t;
-  }();
+  static const WindowTable table = filled<WindowTable>(PELLUCID_FOR_ISA(isa(), fill_windows));
   return table;
 }
 
