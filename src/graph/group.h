@@ -64,10 +64,10 @@ struct Chain {
 inline constexpr std::size_t kMostLinks = 48;
 
 /// The chains of a program. `in_prologue` tells instructions that do not run with the others, `is_number` slots whose
-/// elements in one tile are all the same. A result that only the next link reads is not stored. Single instructions
-/// become a chain where `single` is true and they write memory.
+/// elements in one tile are all the same. A result that only the next link reads is not stored. A chain has `least`
+/// instructions or more; a single one must write memory.
 std::vector<Chain> chains_of(const GroupCode& code, const std::vector<char>& in_prologue,
-                             const std::vector<char>& is_number, bool single);
+                             const std::vector<char>& is_number, std::size_t least);
 
 class GroupStep final : public Step {
  public:
@@ -107,6 +107,7 @@ class GroupStep final : public Step {
   std::vector<char> in_prologue_;    // ops that depend on the columns alone
   std::vector<std::size_t> moving_;  // slots in memory
   std::vector<Chain> chains_;
+  bool may_stream_ = false;    // a large program, all of it in chains
   std::vector<char> streams_;  // slots that are written past the caches
   /// The lines of the next tile, asked for while this one is worked on: memory is idle between a program's first reads
   /// and its last writes, and hardware does not look beyond a page.

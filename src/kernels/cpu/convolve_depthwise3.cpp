@@ -405,11 +405,16 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-bool suits_depthwise3(const ConvolveShape& s) {
+bool suits_depthwise3(const ConvolveShape& s, ConvolveKind kind) {
   const bool one = s.in[0] == 1 && s.out[0] == 1 && s.low[0] == 0;
+  // With stride 2 every pixel of x is new to the tile that first sees it. Where they come from memory, the strips that
+  // the other way copies are read better than tiles' short parts of five lines: 1.3 times faster.
+  constexpr std::int64_t kCached = 16 << 20;
+  const bool from_memory = s.stride[1] == 2 && kind != ConvolveKind::kInput &&
+                           s.batch * s.n * volume(s.in) * s.channels * size_of(s.dtype) > kCached;
   const bool square = s.kernel == Position{1, 3, 3} && s.stride[1] == s.stride[2] && s.stride[1] <= 2;
   return is_depthwise(s) && one && square && s.stride[0] == 1 && volume(s.dilation) == 1 && volume(s.out) > 0 &&
-         s.channels >= 16 && s.dtype != DType::kFloat64;
+         s.channels >= 16 && s.dtype != DType::kFloat64 && !from_memory;
 }
 
 std::shared_ptr<const Convolve::Way> depthwise3_convolution(const ConvolveShape& shape, ConvolveKind kind) {
