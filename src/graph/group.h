@@ -106,9 +106,6 @@ class GroupStep final : public Step {
   std::vector<std::size_t> slot_offset_;
   std::vector<char> in_prologue_;    // ops that depend on the columns alone
   std::vector<std::size_t> moving_;  // slots in memory
-  std::vector<Chain> chains_;
-  bool may_stream_ = false;    // a large program, all of it in chains
-  std::vector<char> streams_;  // slots that are written past the caches
   /// The lines of the next tile, asked for while this one is worked on: memory is idle between a program's first reads
   /// and its last writes, and hardware does not look beyond a page.
   struct Ahead {
@@ -139,6 +136,9 @@ class GroupStep final : public Step {
     std::size_t size;
   };
   std::vector<Call> calls_;
+  std::vector<Chain> chains_;
+  bool may_stream_ = false;    // a large program, all of it in chains
+  std::vector<char> streams_;  // slots that are written past the caches
 };
 
 /// Independent groups in one parallel loop.

@@ -66,7 +66,7 @@ void Plan::run(std::byte* const* inputs, std::byte* const* outputs, bool fresh) 
   }
   if (moved) bind();
   if (fresh) {
-    for (const auto& step : steps_) step->start();
+    for (Step* step : starting_) step->start();
   }
   if (!profile_ && !check_nan_) {
     const std::unique_ptr<Step>* step = steps_.data();

@@ -40,6 +40,7 @@ class Plan {
   Graph graph_;
   std::vector<PassTime> passes_;
   std::vector<std::unique_ptr<Step>> steps_;
+  std::vector<Step*> starting_;  // those that do something before the first run over steady inputs
   std::vector<std::byte*> bases_;
   struct Place {
     std::int32_t base;

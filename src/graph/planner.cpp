@@ -416,7 +416,10 @@ void Planner::emit_contract(const Instruction& instruction, std::int32_t index) 
   const Ref packed = memory(contract.packed(), 0, kAlways);
   const Ref workspace = memory(contract.workspace(), step_index(), step_index());
   auto step = std::make_unique<ContractStep>(std::move(contract), rc, ra, rb, bias, workspace);
-  if (packed.base >= 0) step->set_packed(steady == kernels::ContractSteady::kA ? 1 : 2, packed);
+  if (packed.base >= 0) {
+    step->set_packed(steady == kernels::ContractSteady::kA ? 1 : 2, packed);
+    plan_.starting_.push_back(step.get());
+  }
   step->operations = 2 * count_of(graph_.value(c).shape) * desc.k;
   step->bytes = static_cast<std::int64_t>(graph_.value(a).bytes() + graph_.value(b).bytes() + graph_.value(c).bytes());
   add_step(std::move(step), {index},

@@ -232,11 +232,12 @@ class Contract {
   using Run = void (*)(const Contract&, void*, const void*, const void*, const void*, void*, const ContractDone&);
   using Pack = void (*)(const Contract&, void*, const void*);
   ContractShape shape_;
-  ContractSteady steady_ = ContractSteady::kNone;
   Run run_ = nullptr;
-  Pack pack_ = nullptr;
-  std::size_t workspace_ = 0, packed_ = 0;
+  std::size_t workspace_ = 0;
   std::array<std::int64_t, 12> plan_{};  // block sizes and flags, meant for the kernel alone
+  Pack pack_ = nullptr;
+  std::size_t packed_ = 0;
+  ContractSteady steady_ = ContractSteady::kNone;
 };
 
 }  // namespace pellucid::kernels
