@@ -41,6 +41,15 @@ extern "C" void __cxa_throw(void* object, std::type_info* type, void (*destroy)(
   std::abort();
 }
 """
+# What no test can bring about on a machine that runs the tests.
+EXCUSED = {
+    "pellucid needs a processor with": "the processor would have to lack AVX2",
+    "read_pictures: cannot list the folder": "root may list every folder",
+    "{}: '{}': not enough memory to read gzip": "zlib's first allocation would have to fail",
+    "read_image: '{}': there is not enough memory": "libpng's first allocation would have to fail",
+    "{}: no kernel for {}": "a record promises its kernels; the laws run each of them",
+    "cannot write the log '{}': {}; choose another place": "the place was looked at before training",
+}
 CALL = re.compile(r"\b(?:fail|fail_at|fail_in_layer|usage|throw Error|throw UsageError|Error)\s*\(")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
@@ -118,9 +127,10 @@ def main():
             thrown.update(log.read_bytes().decode(errors="replace").split("\0"))
     found = list(places())
     missing = [(path, line, form) for path, line, form in found if not any(fits(form, t) for t in thrown)]
+    missing = [place for place in missing if not any(place[2].startswith(excused) for excused in EXCUSED)]
     for path, line, form in missing:
         print(f"{path}:{line}: {form}")
-    print(f"{len(thrown)} texts thrown; {len(found) - len(missing)} of {len(found)} places tested")
+    print(f"{len(thrown)} texts thrown; {len(missing)} of {len(found)} places tested by none, {len(EXCUSED)} excused")
     return 1 if missing else 0
 
 

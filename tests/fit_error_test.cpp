@@ -117,6 +117,28 @@ TEST(FitErrors, NeedSomethingToValidateOn) {
                "fit: validation 0.3 of 3 examples leaves none to validate on");
 }
 
+// One output for all rows.
+struct Total : nn::Module {
+  nn::Parameter w = ones({2});
+  Array operator()(const Array& x) const { return reshape(sum(w * x), {1}); }
+};
+
+TEST(FitErrors, PredictAndEvaluateNameWhatDoesNotFit) {
+  Total total;
+  EXPECT_PRED2(contains, message_of([&] {
+                 predict(total, zeros({3, 2}));
+               }),
+               "predict: the module gives [1] for 3 rows; it must give one output for each");
+  nn::Sequential net = classifier();
+  const Dataset data = clouds(10);
+  const loss::CrossEntropy each{
+      .class_weights = {}, .label_smoothing = 0, .ignored_index = {}, .reduction = loss::Reduction::kNone};
+  EXPECT_PRED2(contains, message_of([&] { evaluate(net, data, each); }),
+               "the loss has shape [10], not one number; use the reduction kMean or kSum");
+  EXPECT_PRED2(contains, message_of([&] { evaluate(net, data, loss::cross_entropy, {Metric("mine", {})}); }),
+               "evaluate: the metric 'mine' has no function");
+}
+
 struct Idle : nn::Module {
   nn::Parameter used = ones({1}), idle = ones({1});
   Array operator()(const Array& x) const { return used * x; }
