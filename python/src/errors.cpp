@@ -1,0 +1,87 @@
+// Exceptions: pellucid.Error, and its kinds that are Python's own exceptions too.
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "core.h"
+#include "pellucid/error.h"
+
+namespace pellucid::python {
+
+namespace {
+
+PyObject* base = nullptr;
+PyObject* value_error = nullptr;
+PyObject* type_error = nullptr;
+PyObject* index_error = nullptr;
+PyObject* memory_error = nullptr;
+PyObject* os_error = nullptr;
+PyObject* file_not_found = nullptr;
+
+/// What an error's text says is wrong. The texts are the engine's; python/tests/test_errors.py holds each kind.
+struct Sign {
+  std::string_view text;
+  PyObject** kind;
+};
+constexpr Sign kSigns[] = {
+    {"bytes cannot be allocated", &memory_error},
+    {"more elements than can be addressed", &memory_error},
+    {"No such file or directory", &file_not_found},
+    {"Permission denied", &os_error},
+    {"Is a directory", &os_error},
+    {"No space left on device", &os_error},
+    {"is not defined for ", &type_error},
+    {"must be bool", &type_error},
+    {"not of floating type", &type_error},
+    {"must be a floating", &type_error},
+    {"index arrays are int32 or int64", &type_error},
+    {"is out of range for an axis of size", &index_error},
+    {"is out of range for size", &index_error},
+};
+
+PyObject* kind_of(std::string_view text) {
+  for (const Sign& sign : kSigns) {
+    if (text.find(sign.text) != std::string_view::npos) return *sign.kind;
+  }
+  const std::string_view name = text.substr(0, text.find(':'));
+  const bool indexing = name == "index" || name == "take" || name == "take_along_axis" || name == "gather" ||
+                        name == "gather_index" || name == "scatter_add" || name == "scatter_add_along_axis";
+  if (indexing && text.find("out of range") != std::string_view::npos) return index_error;
+  return value_error;
+}
+
+PyObject* define(nb::module_& m, const char* name, const char* doc, PyObject* bases) {
+  const std::string full = std::string("pellucid.") + name;
+  PyObject* type = PyErr_NewExceptionWithDoc(full.c_str(), doc, bases, nullptr);
+  if (type == nullptr) throw nb::python_error();
+  m.attr(name) = nb::handle(type);
+  return type;
+}
+
+PyObject* define_kind(nb::module_& m, const char* name, const char* doc, PyObject* builtin) {
+  const nb::tuple bases = nb::make_tuple(nb::handle(base), nb::handle(builtin));
+  return define(m, name, doc, bases.ptr());
+}
+
+}  // namespace
+
+void raise_error(const char* text) noexcept { PyErr_SetString(kind_of(text), text); }
+
+void bind_errors(nb::module_& m) {
+  base = define(m, "Error", "What the engine throws. Its kinds are Python's own exceptions as well.", nullptr);
+  value_error = define_kind(m, "ArgumentError", "A shape, value or option that does not fit.", PyExc_ValueError);
+  type_error = define_kind(m, "DTypeError", "An element type that an operation does not take.", PyExc_TypeError);
+  index_error = define_kind(m, "PositionError", "An index out of range.", PyExc_IndexError);
+  memory_error = define_kind(m, "AllocationError", "Memory that cannot be had.", PyExc_MemoryError);
+  os_error = define_kind(m, "FileError", "A file that cannot be read or written.", PyExc_OSError);
+  file_not_found = define_kind(m, "FileMissingError", "A file that is not there.", PyExc_FileNotFoundError);
+  nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Error& error) {
+      raise_error(error.what());
+    }
+  });
+}
+
+}  // namespace pellucid::python
