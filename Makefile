@@ -2,6 +2,7 @@
 #   make demo    train a network on Fashion-MNIST and show the result
 #   make test    build, and run every test
 #   make build   build the library, the program, the tests, benchmarks and examples into build/release
+#   make wheel   the Python package as a wheel in dist/; see docs/python.md
 #   make bench   measure: kernels, and whole training steps
 #   make format  format every C++ file
 #   make check   format, layers, warnings of two compilers, instruction sets, sanitizers
@@ -9,7 +10,7 @@
 JOBS ?= $(shell nproc)
 CXX_FILES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: demo test build bench format check clean setup configure
+.PHONY: demo test wheel python-test python-leaks build bench format check clean setup configure
 
 setup:
 	@scripts/setup.sh
@@ -26,6 +27,17 @@ demo: configure
 
 test: build
 	ctest --preset release -j $(JOBS)
+	@scripts/python.sh test
+
+# The package alone, from the engine in build/release where it has been built.
+wheel: setup
+	@scripts/python.sh wheel
+
+python-test: setup
+	@scripts/python.sh test
+
+python-leaks: setup
+	@scripts/python.sh leaks
 
 bench: build
 	build/release/bench/kernels

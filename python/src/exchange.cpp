@@ -342,7 +342,7 @@ nb::object export_dlpack(const Array& array, nb::handle max_version, nb::handle 
   return nb::steal(capsule);
 }
 
-std::mutex evaluation;
+std::recursive_mutex evaluation;
 
 /// What a buffer that was handed out holds on to.
 struct KeptBuffer {
@@ -370,6 +370,9 @@ const char* buffer_format(DType dtype) {
 }
 
 }  // namespace
+
+/// Held while arrays without a value are evaluated or a function is traced: one thread at a time does so.
+std::recursive_mutex& evaluation_mutex() { return evaluation; }
 
 void evaluate_released(const Arrays& arrays) {
   bool all = true;

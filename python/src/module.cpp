@@ -14,14 +14,6 @@ NB_MODULE(_core, m) {
   bind_operations(m);
   bind_creation(m);
   bind_array_api(m);
-  bind_transforms(m);
-  bind_compile(m);
-  bind_nn(m);
-  bind_loss(m);
-  bind_optim(m);
-  bind_fit(m);
-  bind_data(m);
-  bind_io(m);
   m.attr("__version__") = pellucid::version();
   m.def("threads", &pellucid::threads, "The number of threads that large work is spread over.");
   m.def("set_threads", &pellucid::set_threads, nb::arg("count"), "Sets it, from 1 to 1024. No result depends on it.");

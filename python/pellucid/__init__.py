@@ -1,0 +1,25 @@
+"""Pellucid: a deep-learning engine that is clear all the way through.
+
+Arrays follow the Python array API standard (2024.12); see `docs/python.md` for what differs and why.
+
+    import pellucid as pl
+
+    def loss(w, x, y):
+        return pl.mean((x @ w["weight"] + w["bias"] - y) ** 2)
+
+    gradients = pl.grad(loss)({"weight": pl.zeros((2, 1)), "bias": pl.zeros(1)}, x, y)
+"""
+
+from . import _core
+from ._core import *  # noqa: F403  (the operations: made from the engine's records)
+from ._core import __version__
+from ._types import finfo, iinfo, isdtype
+from ._types import namespace_info as __array_namespace_info__
+from ._types import unpickle_array as _unpickle_array
+
+__array_api_version__ = "2024.12"
+e = 2.718281828459045
+pi = 3.141592653589793
+inf = float("inf")
+nan = float("nan")
+newaxis = None

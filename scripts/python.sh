@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The Python package, in a virtual environment of its own (build/python):
+#   scripts/python.sh wheel      a wheel in dist/
+#   scripts/python.sh test       install it there and run python/tests
+#   scripts/python.sh leaks      the long search for leaks: 10^6 compiled steps, 10^5 arrays
+# An engine that is built in build/release already is taken; else it is built.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+home=build/python
+if [ ! -x $home/bin/python ]; then
+  "$python" -m venv $home
+fi
+if ! cmp -s python/requirements.txt $home/requirements.txt; then
+  $home/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt
+  cp python/requirements.txt $home/requirements.txt
+fi
+options=()
+if [ -e build/release/libpellucid.so ]; then options+=(-C "cmake.define.PELLUCID_BUILD=$PWD/build/release"); fi
+wheel() {
+  rm -rf dist
+  $home/bin/pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps "${options[@]}" -w dist .
+}
+install() {
+  wheel
+  $home/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/pellucid-*.whl
+}
+case ${1:-} in
+  wheel)
+    wheel
+    ls -l dist
+    ;;
+  test)
+    install
+    (cd python/tests && ../../$home/bin/python -m pytest -q -c ../../pyproject.toml --rootdir ../.. . "${@:2}")
+    ;;
+  leaks)
+    install
+    $home/bin/python python/tests/leaks.py
+    ;;
+  *)
+    echo "usage: scripts/python.sh wheel | test | leaks" >&2
+    exit 2
+    ;;
+esac
