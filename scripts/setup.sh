@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   g++ make cmake ninja-build                            # the build
-  libhwy-dev libfmt-dev zlib1g-dev                      # the library
+  libhwy-dev libfmt-dev zlib1g-dev libzstd-dev          # the library
   libpng-dev libjpeg62-turbo-dev
   nlohmann-json3-dev libfast-float-dev
   libcli11-dev libtomlplusplus-dev                      # the program

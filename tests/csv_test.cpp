@@ -10,6 +10,7 @@
 
 #include "io/csv.h"
 #include "io/csv_number.h"
+#include "io/csv_scan.h"
 #include "io/text.h"
 #include "pellucid/io.h"
 #include "support/message.h"
@@ -106,7 +107,7 @@ TEST(Csv, CountsLineFeeds) {
   for (std::size_t size = 0; size < 70; ++size) {
     std::string text(size, ' ');
     for (char& c : text) c = "\n\n\r\x0B\x8A\xFF\x09\x0A"[random() % 8];
-    EXPECT_EQ(io::count_line_feeds(text.data(), text.data() + size),
+    EXPECT_EQ(io::count_byte(text.data(), text.data() + size, '\n'),
               static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')));
   }
 }
@@ -206,7 +207,7 @@ TEST(Csv, RefusesBadFilesWithTheirPlace) {
                ", line 3: the quote that opens before '2\\x0a3,4\\x0a' is never closed; close "
                "it, or double a quote that belongs to the text");
   expect_error("a,b\n1,\"2\"x\n",
-               ", line 2: 'x\\x0a' follows the closing quote of a field that opens in line 2; double a "
+               ", line 2: 'x' follows the closing quote of a field that opens in line 2; double a "
                "quote that belongs to the text, or put a ',' between fields");
   expect_error("\na,a\n1,2\n", ", line 2: columns 1 and 2 are both named 'a'; rename one");
   expect_error("1,1\n1,2\n",

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pellucid/io.h"
+
 namespace pellucid::cli {
 
 // Documented in docs/command-line.md.
@@ -69,6 +71,10 @@ void flush();
 bool on_terminal();
 /// Its columns; 80 where it does not tell.
 std::size_t terminal_columns();
+
+/// A live line on the terminal that standard error is, while a file is read: for io::CsvOptions::progress. Nothing
+/// where it is none.
+std::function<void(const io::CsvProgress&)> reading_line(const std::string& source);
 
 /// "1,234,567".
 std::string grouped(std::int64_t count);

@@ -108,7 +108,9 @@ void show_table(const TrainOptions& options, const Job& job, const io::Table& ta
 Job read_table_job(const TrainOptions& options) {
   if (!options.classes.empty()) usage("--classes names the classes of pictures, and '{}' is a table", options.data);
   if (!options.size.empty()) usage("--size is the size of pictures, and '{}' is a table; leave it out", options.data);
-  const io::Table table = io::read_csv(options.data);
+  io::CsvOptions reading;
+  if (!options.quiet && !options.json) reading.progress = reading_line(options.data);
+  const io::Table table = io::read_csv(options.data, reading);
   data::TargetGuess guess{.name = options.target, .reason = ""};
   if (options.target.empty()) guess = data::guess_target(table);
   const std::string& name = guess.name;

@@ -44,6 +44,18 @@ std::size_t terminal_columns() {
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+std::function<void(const io::CsvProgress&)> reading_line(const std::string& source) {
+  if (::isatty(STDERR_FILENO) != 1) return {};
+  return [source](const io::CsvProgress& progress) {
+    const double share =
+        static_cast<double>(progress.bytes) / static_cast<double>(std::max<std::uint64_t>(1, progress.total));
+    const std::string text =
+        fmt::format("reading {}: {:3.0f} %, {}", source, share * 100, counted(progress.rows, "row", "rows"));
+    std::fflush(stdout);
+    fmt::print(stderr, "\r{}\x1b[K", progress.done ? "" : shortened(text, terminal_columns() - 1));
+  };
+}
+
 std::string grouped(std::int64_t count) {
   std::string digits = std::to_string(count);
   const std::size_t first = digits[0] == '-' ? 1 : 0;

@@ -23,7 +23,7 @@ std::string default_out(const std::string& data) {
   fs::path path(data);
   if (!path.has_filename()) path = path.parent_path();
   path = path.filename();
-  if (path.extension() == ".gz") path = path.stem();
+  if (path.extension() == ".gz" || path.extension() == ".zst") path = path.stem();
   if (path.extension() == ".csv" || path.extension() == ".npz" || path.extension() == ".tsv" ||
       path.extension() == ".txt") {
     path = path.stem();

@@ -20,7 +20,8 @@ void add_train(CLI::App& program, Action& action) {
   const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
 
   verb.add_option("data", o.data,
-                  "A CSV file (header; plain or .gz), a folder of IDX files or of class folders of PNG and JPEG, or an "
+                  "A CSV or TSV file (header; plain, .gz or .zst), a folder of IDX files or of class folders of PNG "
+                  "and JPEG, or an "
                   "NPZ file")
       ->required()
       ->type_name("DATA");

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +49,13 @@ struct Table {
   const Column& at(std::string_view name) const;
 };
 
+/// How far reading has come.
+struct CsvProgress {
+  std::uint64_t bytes = 0, total = 0;  // of the file as it lies on the disk
+  std::int64_t rows = 0;
+  bool done = false;  // the last call
+};
+
 /// How a CSV file is read. An empty field is missing everywhere.
 struct CsvOptions {
   /// ',', ';', tab, '|' or another ASCII character; 0: whichever of these four splits the first lines evenly.
@@ -63,20 +72,48 @@ struct CsvOptions {
   /// Columns that must be numbers: a field that is not one is an Error with its line. Names not in the file are
   /// ignored.
   std::vector<std::string> numeric = {};
+  /// Called where reading takes more than a second, about ten times in each, and at the end; from the calling thread.
+  std::function<void(const CsvProgress&)> progress = {};
 };
 
-/// Reads a file, plain or compressed by gzip, of UTF-8 text in the manner of RFC 4180: fields may stand in quotes, with
-/// quotes in them doubled and line breaks kept; lines end in LF, CRLF or CR; a byte-order mark is skipped; blank lines
-/// are skipped where there is more than one column. A column is numeric where every field is a number or missing.
-/// Numbers are decimal ("1", "-1.5", ".5", "1e-3", "inf"), blanks around them allowed; where the separator is not ',',
-/// "1,5" is one too.
+/// Reads a file, plain or compressed by gzip or zstd, of UTF-8 text in the manner of RFC 4180: fields may stand in
+/// quotes, with quotes in them doubled and line breaks kept; lines end in LF, CRLF or CR; a byte-order mark is skipped;
+/// blank lines are skipped where there is more than one column. A column is numeric where every field is a number or
+/// missing. Numbers are decimal ("1", "-1.5", ".5", "1e-3", "inf"), blanks around them allowed; where the separator is
+/// not ',', "1,5" is one too.
 ///
 /// Throws Error: unreadable or empty file, no rows, lines with more or fewer fields than the header, quotes that do not
 /// close, text after a closing quote, equal column names, NUL bytes, UTF-16 or UTF-32, bytes that are not UTF-8, a zip
 /// archive or Parquet file, a separator that cannot be one.
+///
+/// A plain file is mapped and parsed by all threads; it must not shrink meanwhile. Result and messages do not depend on
+/// their number.
 Table read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same over text in memory; `source` stands for the file in messages.
 Table parse_csv(std::string_view text, const CsvOptions& options = {}, const std::string& source = "<text>");
+
+/// A CSV file of any size, read in pieces of a few megabytes: memory does not grow with the file. What a column holds
+/// must be said in the options: those in `numeric` are numbers, those in `text` are text, others are passed over.
+class CsvStream {
+ public:
+  /// Reads the header. Throws Error as read_csv does.
+  explicit CsvStream(const std::string& path, const CsvOptions& options);
+  CsvStream(CsvStream&&) noexcept;
+  ~CsvStream();
+
+  /// The file's columns, in their order.
+  const std::vector<std::string>& columns() const;
+  /// The next rows as tables of up to some thousand, in their order, one beside the other: fit to be worked on at the
+  /// same time. Levels are those of each table alone. False, and no tables, where there are no more rows. Memory of the
+  /// tables that are given is used again. Throws Error as read_csv does.
+  bool next(std::vector<Table>& tables);
+  /// The line of the file, from 1, in which a row stands, counted from 0. Ends the reading.
+  std::int64_t line_of(std::int64_t row);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 /// Numbers with the fewest digits that read back the same, nothing where missing, quotes where needed, LF.
 /// Throws Error where columns differ in length, or the separator cannot be one.

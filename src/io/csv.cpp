@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/fail.h"
+#include "io/csv_scan.h"
 #include "io/idx.h"
 #include "io/text.h"
 
@@ -94,23 +95,37 @@ void check_is_text(std::string_view bytes, const std::string& source) {
        line, zero);
 }
 
-FieldScanner::FieldScanner(std::string_view text, char separator, const std::string& source)
+void check_utf8(std::string_view text, std::int64_t line, const std::string& source) {
+  if (valid_utf8(text)) return;
+  fail(
+      "read_csv: '{}', line {}: '{}' is not UTF-8 (Latin-1, perhaps); convert the file: iconv -f LATIN1 -t UTF-8 IN "
+      "> OUT",
+      source, line, shown(text));
+}
+
+void unquote(std::string_view content, std::string& text) {
+  text.clear();
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    text += content[i];
+    if (content[i] == '"') ++i;
+  }
+}
+
+FieldScanner::FieldScanner(std::string_view text, char separator, const std::string& source, std::int64_t line)
     : p_(text.data()),
       end_(text.data() + text.size()),
       separator_(separator),
       blank_(separator == ' ' ? '\0' : ' '),
-      source_(&source) {
-  for (const char c : {separator, '\n', '\r'}) delimits_[static_cast<unsigned char>(c)] = true;
-}
+      line_(line),
+      source_(&source) {}
 
 Field FieldScanner::next() {
   const char* p = p_;
   while (p != end_ && *p == blank_) ++p;
   if (p != end_ && *p == '"') return quoted(p);
-  while (p != end_ && !delimits(*p)) ++p;
   const char* begin = p_;
-  p_ = p;
-  return {{begin, static_cast<std::size_t>(p - begin)}, false};
+  p_ = find_field_end(p, end_, separator_);
+  return {{begin, static_cast<std::size_t>(p_ - begin)}, false};
 }
 
 Field FieldScanner::quoted(const char* open) {
@@ -118,11 +133,11 @@ Field FieldScanner::quoted(const char* open) {
   const char* p = open + 1;
   bool doubled = false;
   while (true) {
-    while (p != end_ && *p != '"') {
-      if (*p == '\n' || (*p == '\r' && (p + 1 == end_ || p[1] != '\n'))) ++line_;
-      ++p;
-    }
+    const char* from = p;
+    p = find_byte(p, end_, '"');
+    count_lines(from, p);
     if (p == end_) {
+      p_ = end_;
       fail(
           "read_csv: '{}', line {}: the quote that opens before '{}' is never closed; close it, or double a quote that "
           "belongs to the text",
@@ -135,14 +150,23 @@ Field FieldScanner::quoted(const char* open) {
   const char* close = p++;
   while (p != end_ && *p == blank_) ++p;
   if (p != end_ && !delimits(*p)) {
+    p_ = p;
     fail(
         "read_csv: '{}', line {}: '{}' follows the closing quote of a field that opens in line {}; double a quote that "
         "belongs to the text, or put a '{}' between fields",
-        *source_, line_, shown({p, static_cast<std::size_t>(std::min<std::ptrdiff_t>(end_ - p, 20))}), opened,
+        *source_, line_, shown({p, static_cast<std::size_t>(std::min<std::ptrdiff_t>(find_line_end(p, end_) - p, 20))}), opened,
         shown({&separator_, 1}));
   }
   p_ = p;
   return {{open + 1, static_cast<std::size_t>(close - open - 1)}, doubled};
+}
+
+// Line ends within quotes: LF, CRLF or CR.
+void FieldScanner::count_lines(const char* p, const char* end) {
+  while ((p = find_line_end(p, end)) != end) {
+    if (*p == '\n' || p + 1 == end_ || p[1] != '\n') ++line_;
+    ++p;
+  }
 }
 
 void FieldScanner::skip_line_end() {

@@ -1,7 +1,6 @@
 // The pieces of CSV reading: splitting text into fields, and finding out the separator.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,16 +16,23 @@ char detect_separator(std::string_view text);
 /// Throws Error where `bytes` are no UTF-8 text at all: UTF-16, UTF-32, an archive, NUL bytes.
 void check_is_text(std::string_view bytes, const std::string& source);
 
+/// Throws Error where `text` is not UTF-8.
+void check_utf8(std::string_view text, std::int64_t line, const std::string& source);
+
 /// A field as it stands in the text.
 struct Field {
   std::string_view content;  // without the quotes around it
   bool doubled = false;      // holds doubled quotes, each of which stands for one
 };
 
+/// What stands between quotes, with one quote for each two.
+void unquote(std::string_view content, std::string& text);
+
 /// Walks through the fields of CSV text.
 class FieldScanner {
  public:
-  FieldScanner(std::string_view text, char separator, const std::string& source);
+  /// `line` is that of the text's begin.
+  FieldScanner(std::string_view text, char separator, const std::string& source, std::int64_t line = 1);
 
   bool at_end() const { return p_ == end_; }
   /// Where the next field begins. A caller that reads a field by itself tells so by advance(), to a separator, line end
@@ -34,10 +40,10 @@ class FieldScanner {
   const char* position() const { return p_; }
   const char* end() const { return end_; }
   void advance(const char* p) { p_ = p; }
-  bool delimits(char c) const { return delimits_[static_cast<unsigned char>(c)]; }
+  bool delimits(char c) const { return c == separator_ || c == '\n' || c == '\r'; }
 
-  /// The field at the position, and the position after it. Throws Error for a quote that does not close, or with more
-  /// text behind it.
+  /// The field at the position, and the position after it. Throws Error for a quote that does not close (the position
+  /// is then the text's end), or with more text behind it.
   Field next();
   /// Steps over a separator; false, and no step, at a line end or the end of the text.
   bool skip_separator() {
@@ -55,13 +61,13 @@ class FieldScanner {
 
  private:
   Field quoted(const char* open);
+  void count_lines(const char* p, const char* end);
 
   const char* p_;
   const char* end_;
   char separator_;
   char blank_;  // what does not count around quotes; NUL, which is nowhere in text, where blanks separate
-  std::int64_t line_ = 1;
-  std::array<bool, 256> delimits_{};
+  std::int64_t line_;
   const std::string* source_;
 };
 

@@ -1,4 +1,4 @@
-// Reading the numbers of CSV: those that are not plain, and counting lines.
+// Reading the numbers of CSV: those that are not plain.
 #include "io/csv_number.h"
 
 #include <fast_float/fast_float.h>
@@ -13,17 +13,27 @@ ParsedNumber parse_any_number(const char* p, const char* end, bool has_point) {
   return number;
 }
 
-std::size_t count_line_feeds(const char* p, const char* end) {
-  using detail::kHighBits;
-  using detail::kOnes;
-  std::size_t count = 0;
-  for (; end - p >= 8; p += 8) {
-    const std::uint64_t bytes = detail::load_word(p) ^ (kOnes * '\n');
-    const std::uint64_t others = ((bytes & ~kHighBits) + ~kHighBits) | bytes;  // high bit where not zero
-    count += (((~others & kHighBits) >> 7) * kOnes) >> 56;
+ParsedNumber parse_long_number(const char* p, const char* end) {
+  const char* begin = p;
+  const bool negative = p != end && *p == '-';
+  p += negative ? 1 : 0;
+  const char* first = p;
+  std::uint64_t mantissa = 0;
+  p = detail::append_digits(p, end, mantissa);
+  std::ptrdiff_t count = p - first, decimals = 0;
+  const bool has_point = p != end && *p == '.';
+  if (has_point) {
+    const char* point = ++p;
+    p = detail::append_digits(p, end, mantissa);
+    decimals = p - point;
+    count += decimals;
   }
-  for (; p != end; ++p) count += *p == '\n' ? 1 : 0;
-  return count;
+  if (count == 0) return {};
+  constexpr std::ptrdiff_t kDigits = 15;  // 10^15 < 2^53: see parse_field_number
+  if (count > kDigits || (p != end && (*p == 'e' || *p == 'E'))) return parse_any_number(begin, end, has_point);
+  auto magnitude = static_cast<double>(static_cast<std::int64_t>(mantissa));
+  if (decimals != 0) magnitude /= detail::kPowers[static_cast<std::size_t>(decimals)];
+  return {p, detail::with_sign(magnitude, negative), has_point};
 }
 
 }  // namespace pellucid::io

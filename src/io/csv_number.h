@@ -18,9 +18,6 @@ struct ParsedNumber {
 /// The number at the front of [p, end), correctly rounded, whatever its length and exponent.
 ParsedNumber parse_any_number(const char* p, const char* end, bool has_point);
 
-/// How often '\n' is in [p, end).
-std::size_t count_line_feeds(const char* p, const char* end);
-
 namespace detail {
 
 inline constexpr std::uint64_t kOnes = 0x0101010101010101, kHighBits = 0x8080808080808080;
@@ -45,20 +42,30 @@ inline constexpr std::array<double, 23> kPowers = [] {
 inline constexpr std::array<std::uint64_t, 9> kFactors = {1,      10,      100,      1000,     10000,
                                                           100000, 1000000, 10000000, 100000000};
 
+/// How many of the eight bytes, each xor '0', are digits before the first that is none.
+inline int count_digits(std::uint64_t digits) {
+  // Adding 0x76 sets the high bit from 10 on. What carries spoils later bytes alone, and only the first one counts.
+  const std::uint64_t others = ((digits + kOnes * 0x76) | digits) & kHighBits;
+  return others == 0 ? 8 : std::countr_zero(others) / 8;
+}
+
+/// The number that the first `count` (0 to 8) of them make.
+inline std::uint64_t join_digits(std::uint64_t digits, int count) {
+  std::uint64_t value = count == 0 ? 0 : digits << (64 - 8 * count);
+  value = value * 10 + (value >> 8);  // pairs of digits in every second byte
+  value = (value & 0x00FF00FF00FF00FF) * 100 + ((value >> 16) & 0x00FF00FF00FF00FF);
+  value = (value & 0x0000FFFF0000FFFF) * 10000 + ((value >> 32) & 0x0000FFFF0000FFFF);
+  return value & 0xFFFFFFFF;
+}
+
 /// Appends the digits at p to mantissa, modulo 2^64, eight at a time: a loop over single digits mispredicts its end.
 inline const char* append_digits(const char* p, const char* end, std::uint64_t& mantissa) {
   constexpr std::ptrdiff_t kBlock = 8;
   while (end - p >= kBlock) {
     const std::uint64_t digits = load_word(p) ^ (kOnes * '0');
-    // Adding 0x76 sets the high bit from 10 on. What carries spoils later bytes alone, and only the first one counts.
-    const std::uint64_t others = ((digits + kOnes * 0x76) | digits) & kHighBits;
-    const int count = others == 0 ? 8 : std::countr_zero(others) / 8;
+    const int count = count_digits(digits);
     if (count == 0) return p;
-    std::uint64_t value = digits << (64 - 8 * count);
-    value = value * 10 + (value >> 8);  // pairs of digits in every second byte
-    value = (value & 0x00FF00FF00FF00FF) * 100 + ((value >> 16) & 0x00FF00FF00FF00FF);
-    value = (value & 0x0000FFFF0000FFFF) * 10000 + ((value >> 32) & 0x0000FFFF0000FFFF);
-    mantissa = mantissa * kFactors[static_cast<std::size_t>(count)] + (value & 0xFFFFFFFF);
+    mantissa = mantissa * kFactors[static_cast<std::size_t>(count)] + join_digits(digits, count);
     p += count;
     if (count < 8) return p;
   }
@@ -68,33 +75,46 @@ inline const char* append_digits(const char* p, const char* end, std::uint64_t& 
   return p;
 }
 
+inline double with_sign(double magnitude, bool negative) {
+  const std::uint64_t sign = negative ? std::uint64_t{1} << 63U : 0;
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(magnitude) | sign);
+}
+
 }  // namespace detail
+
+/// parse_field_number for numbers of many digits, with exponents, or close to `end`.
+ParsedNumber parse_long_number(const char* p, const char* end);
 
 /// The number at the front of [p, end): "12", "-1.5", ".5", "1e-3", correctly rounded. Nothing for what begins in
 /// another way: a blank, a plus, a letter, a quote.
-inline ParsedNumber parse_field_number(const char* p, const char* end) {
-  const char* begin = p;
-  const bool negative = p != end && *p == '-';
-  p += negative ? 1 : 0;
-  const char* first = p;
-  std::uint64_t mantissa = 0;
-  p = detail::append_digits(p, end, mantissa);
-  std::ptrdiff_t count = p - first, decimals = 0;
-  const bool has_point = p != end && *p == '.';
-  if (has_point) {
-    const char* point = ++p;
-    p = detail::append_digits(p, end, mantissa);
-    decimals = p - point;
-    count += decimals;
+[[gnu::always_inline]] inline ParsedNumber parse_field_number(const char* p, const char* end) {
+  // Nearly all numbers have at most 7 digits before the point and 8 behind it: no loop, and few branches.
+  constexpr std::ptrdiff_t kRoom = 1 + 8 + 1 + 8 + 1;
+  if (end - p < kRoom) return parse_long_number(p, end);
+  const bool minus = *p == '-';
+  const char* q = p + (minus ? 1 : 0);
+  const std::uint64_t whole = detail::load_word(q) ^ (detail::kOnes * '0');
+  const int before = detail::count_digits(whole);
+  q += before;
+  const bool point = *q == '.';
+  std::uint64_t mantissa = detail::join_digits(whole, before);
+  int digits = before;
+  double magnitude = 0;
+  if (point) {
+    const std::uint64_t part = detail::load_word(++q) ^ (detail::kOnes * '0');
+    const int behind = detail::count_digits(part);
+    q += behind;
+    digits += behind;
+    mantissa = mantissa * detail::kFactors[static_cast<std::size_t>(behind)] + detail::join_digits(part, behind);
+    // Mantissa and power of ten are exact, so that their quotient is the correctly rounded number (Clinger 1990).
+    magnitude =
+        static_cast<double>(static_cast<std::int64_t>(mantissa)) / detail::kPowers[static_cast<std::size_t>(behind)];
+  } else {
+    magnitude = static_cast<double>(static_cast<std::int64_t>(mantissa));
   }
-  if (count == 0) return {};
-  // Mantissa and power of ten are exact, so that their quotient is the correctly rounded number (Clinger 1990).
-  constexpr std::ptrdiff_t kDigits = 15;  // 10^15 < 2^53
-  if (count > kDigits || (p != end && (*p == 'e' || *p == 'E'))) return parse_any_number(begin, end, has_point);
-  auto magnitude = static_cast<double>(static_cast<std::int64_t>(mantissa));
-  if (decimals != 0) magnitude /= detail::kPowers[static_cast<std::size_t>(decimals)];
-  const std::uint64_t sign = negative ? std::uint64_t{1} << 63 : 0;
-  return {p, std::bit_cast<double>(std::bit_cast<std::uint64_t>(magnitude) | sign), has_point};
+  const auto next = static_cast<unsigned>(static_cast<unsigned char>(*q));
+  if (before == 8 || digits == 0 || next - '0' < 10U || (next | 0x20U) == 'e') return parse_long_number(p, end);
+  return {q, detail::with_sign(magnitude, minus), point};
 }
 
 }  // namespace pellucid::io

@@ -1,14 +1,12 @@
-// Reading CSV into columns. One pass takes every column for numbers until a field says otherwise; columns that turn out
-// to be text after some numbers are read once more.
+// Reading CSV into columns. Columns are numbers until a field says otherwise; those that turn out to be text after many
+// rows of numbers are read once more.
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "base/fail.h"
-#include "io/csv.h"
-#include "io/csv_number.h"
+#include "base/thread_pool.h"
+#include "io/csv_blocks.h"
+#include "io/csv_dictionary.h"
 #include "io/file.h"
 #include "io/text.h"
 #include "pellucid/io.h"
@@ -17,394 +15,219 @@ namespace pellucid::io {
 namespace {
 
 using base::fail;
+using Is = BlockColumn::Is;
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
-constexpr std::size_t kMostColumns = 1'000'000;
-
-// The codes of the distinct values of a text column.
-class Dictionary {
- public:
-  // Returns the code, and whether it is new.
-  std::pair<std::int32_t, bool> code(std::string_view text, std::vector<std::string>& levels) {
-    if (last_ >= 0 && levels[static_cast<std::size_t>(last_)] == text) return {last_, false};
-    if ((levels.size() + 1) * 2 > slots_.size()) grow(levels);
-    std::size_t slot = hash(text) & (slots_.size() - 1);
-    while (slots_[slot] >= 0) {
-      last_ = slots_[slot];
-      if (levels[static_cast<std::size_t>(last_)] == text) return {last_, false};
-      slot = (slot + 1) & (slots_.size() - 1);
-    }
-    slots_[slot] = last_ = static_cast<std::int32_t>(levels.size());
-    levels.emplace_back(text);
-    return {last_, true};
-  }
-
- private:
-  static std::size_t hash(std::string_view text) { return std::hash<std::string_view>()(text); }
-  void grow(const std::vector<std::string>& levels) {
-    slots_.assign(std::max<std::size_t>(64, slots_.size() * 2), -1);
-    for (std::size_t i = 0; i < levels.size(); ++i) {
-      std::size_t slot = hash(levels[i]) & (slots_.size() - 1);
-      while (slots_[slot] >= 0) slot = (slot + 1) & (slots_.size() - 1);
-      slots_[slot] = static_cast<std::int32_t>(i);
-    }
-  }
-
-  std::vector<std::int32_t> slots_;  // a power of two of them, at most half in use; -1 where free
-  std::int32_t last_ = -1;
-};
-
-enum class Mode { kNumber, kText, kSkip };
-
-struct State {
-  Mode mode = Mode::kNumber;
-  bool must_be_number = false;
-  bool point = false, comma = false;  // which decimal points were seen
-  bool again = false;                 // turned out to be text after fields that were taken for numbers
-  std::int64_t markers = 0;           // fields that are missing in a column of numbers
-  std::string marker;                 // the first of them
-  std::int64_t text_line = 0;         // of the field that is not a number
-  std::string text;
+// What is kept of a column beside its values.
+struct Gathered {
+  std::int64_t markers = 0;  // fields that are missing in a column of numbers
+  std::string marker;        // the first of them
   Dictionary dictionary;
 };
 
-class Reader {
+class Assembly {
  public:
-  Reader(std::string_view text, const CsvOptions& options, const std::string& source)
-      : options_(options),
-        source_(source),
-        text_(text),
-        separator_(options.separator != 0 ? options.separator : detect_separator(text.substr(0, std::size_t{1} << 20))),
-        missing_(options.missing.begin(), options.missing.end()),
-        missing_numbers_(options.missing_numbers.begin(), options.missing_numbers.end()) {
-    check_separator(separator_, "read_csv");
-    const auto is_number = [](const std::string& marker) {
-      double value = 0;
-      return parse_number(marker, '.', value) && !std::isnan(value);
-    };
-    numbers_can_be_missing_ = std::any_of(options.missing.begin(), options.missing.end(), is_number) ||
-                              std::any_of(options.missing_numbers.begin(), options.missing_numbers.end(), is_number);
+  explicit Assembly(CsvBlocks& blocks) : blocks_(blocks), gathered_(blocks.rules().columns.size()) {
+    for (const ColumnRule& rule : blocks.rules().columns) {
+      forced_.push_back(rule.as == TakeAs::kText);
+      table_.columns.emplace_back().name = rule.name;
+    }
+    table_.source = blocks.rules().source;
   }
 
   Table read() {
-    FieldScanner scanner(text_, separator_, source_);
-    read_header(scanner);
-    const FieldScanner body = scanner;
-    read_rows(scanner);
-    if (rows_ == 0) fail("read_csv: '{}' has a header and no rows; add at least one", source_);
-    if (settle()) {
-      scanner = body;
-      const std::int64_t rows = std::exchange(rows_, 0);
-      read_rows(scanner);
-      rows_ = rows;
+    std::vector<ColumnRule>& rules = blocks_.rules().columns;
+    while (blocks_.next()) append();
+    table_.rows = blocks_.rows();
+    if (table_.rows == 0) fail("read_csv: '{}' has a header and no rows; add at least one", table_.source);
+    std::vector<std::size_t> late = blocks_.late();
+    for (std::size_t c = 0; c < rules.size(); ++c) {
+      const std::vector<double>& numbers = table_.columns[c].numbers;
+      const bool only_markers = rules[c].as == TakeAs::kNumbers && !rules[c].must_be_number &&
+                                gathered_[c].markers > 0 &&
+                                std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isnan(x); });
+      if (only_markers) late.push_back(c);
     }
-    finish();
+    if (!late.empty()) {
+      for (ColumnRule& rule : rules) rule.as = TakeAs::kNothing;
+      for (const std::size_t c : late) {
+        rules[c].as = TakeAs::kText;
+        table_.columns[c].numbers = {};
+        gathered_[c] = {};
+      }
+      blocks_.rewind();
+      while (blocks_.next()) append();
+    }
+    for (std::size_t c = 0; c < rules.size(); ++c) note(c);
     return std::move(table_);
   }
 
  private:
-  Column& column(std::size_t c) { return table_.columns[c]; }
-
-  std::string_view content(const Field& field) {
-    if (!field.doubled) return field.content;
-    scratch_.clear();
-    for (std::size_t i = 0; i < field.content.size(); ++i) {
-      scratch_ += field.content[i];
-      if (field.content[i] == '"') ++i;
-    }
-    return scratch_;
-  }
-
-  void check_utf8(std::string_view text, std::int64_t line) const {
-    if (valid_utf8(text)) return;
-    fail(
-        "read_csv: '{}', line {}: '{}' is not UTF-8 (Latin-1, perhaps); convert the file: iconv -f LATIN1 -t UTF-8 IN "
-        "> OUT",
-        source_, line, shown(text));
-  }
-
-  void read_header(FieldScanner& scanner) {
-    while (scanner.at_line_end()) scanner.skip_line_end();
-    const FieldScanner begin = scanner;
-    const std::int64_t line = scanner.line();
-    do {
-      if (table_.columns.size() == kMostColumns) {
-        fail("read_csv: '{}', line {}: more than {} columns; is this the file that was meant?", source_, scanner.line(),
-             kMostColumns);
+  void append() {
+    // Columns grow by themselves; where the file is long, they get the memory at once.
+    const bool first = blocks_.first_row() == 0 && blocks_.rows() > 0;
+    const auto expected = static_cast<std::size_t>(blocks_.expected_rows());
+    base::parallel_for(static_cast<std::int64_t>(table_.columns.size()), [&](std::int64_t i) {
+      const auto c = static_cast<std::size_t>(i);
+      const TakeAs as = blocks_.rules().columns[c].as;
+      Column& column = table_.columns[c];
+      if (as == TakeAs::kNumbers) {
+        if (first) reserve(column.numbers, expected);
+        for (const CsvBlock& block : blocks_.blocks()) append_numbers(column, gathered_[c], block, c);
+      } else if (as == TakeAs::kText) {
+        column.text = true;
+        if (first) reserve(column.codes, expected);
+        for (const CsvBlock& block : blocks_.blocks()) append_text(column, gathered_[c], block, c);
       }
-      const Field field = scanner.next();
-      const std::string name(options_.header ? trim(content(field)) : std::string_view());
-      check_utf8(name, scanner.line());
-      Column& added = table_.columns.emplace_back();
-      added.name = name.empty() ? base::format("column_{}", table_.columns.size()) : name;
-    } while (scanner.skip_separator());
-    if (options_.header) {
-      scanner.skip_line_end();
-    } else {
-      scanner = begin;
+    });
+  }
+
+  template <class T>
+  static void reserve(std::vector<T>& values, std::size_t rows) {
+    values.reserve(rows);
+    prefer_large_pages(values.data(), rows * sizeof(T));
+  }
+
+  static void append_numbers(Column& column, Gathered& gathered, const CsvBlock& block, std::size_t c) {
+    const BlockColumn& part = block.columns[c];
+    column.numbers.insert(column.numbers.end(), part.numbers.begin(), part.numbers.begin() + block.rows);
+    if (gathered.markers == 0 && part.markers > 0) gathered.marker = part.marker;
+    gathered.markers += part.markers;
+  }
+
+  static void append_text(Column& column, Gathered& gathered, const CsvBlock& block, std::size_t c) {
+    const BlockColumn& part = block.columns[c];
+    std::vector<std::int32_t> codes;
+    for (const std::string_view level : part.levels) {
+      const auto [code, added] = gathered.dictionary.code(level, column.levels);
+      if (added) column.levels.emplace_back(level);
+      codes.push_back(code);
     }
-    std::unordered_map<std::string_view, std::size_t> seen;
-    for (std::size_t c = 0; c < table_.columns.size(); ++c) {
-      const auto [other, added] = seen.try_emplace(column(c).name, c);
-      if (added) continue;
-      double number = 0;
-      fail("read_csv: '{}', line {}: columns {} and {} are both named '{}'; rename one{}", source_, line,
-           other->second + 1, c + 1, shown(column(c).name),
-           parse_number(column(c).name, '.', number) ? ", or say that the file has no header" : "");
-    }
-    states_.resize(table_.columns.size());
-    const std::unordered_set<std::string_view> text(options_.text.begin(), options_.text.end());
-    const std::unordered_set<std::string_view> numeric(options_.numeric.begin(), options_.numeric.end());
-    for (std::size_t c = 0; c < states_.size(); ++c) {
-      states_[c].must_be_number = numeric.contains(column(c).name);
-      if (text.contains(column(c).name)) become_text(c, 0);
+    const std::size_t before = column.codes.size();
+    column.codes.resize(before + static_cast<std::size_t>(block.rows));
+    for (std::int64_t row = 0; row < block.rows; ++row) {
+      const std::int32_t code = part.codes[static_cast<std::size_t>(row)];
+      column.codes[before + static_cast<std::size_t>(row)] = code < 0 ? -1 : codes[static_cast<std::size_t>(code)];
     }
   }
 
-  void read_rows(FieldScanner& scanner) {
-    const std::size_t columns = states_.size();
-    const std::size_t lines = count_line_feeds(scanner.position(), scanner.end()) + 1;
-    // A row takes a byte for each column at least; a file of empty lines must not ask for more.
-    const std::size_t bytes = static_cast<std::size_t>(scanner.end() - scanner.position());
-    reserve(std::min(lines, bytes / columns + 1));
-    while (!scanner.at_end()) {
-      if (columns > 1 && scanner.at_line_end()) {
-        scanner.skip_line_end();
-        continue;
+  // What the reader decided and a person may want to know.
+  void note(std::size_t c) {
+    const Column& column = table_.columns[c];
+    if (!column.text) {
+      const Gathered& gathered = gathered_[c];
+      if (gathered.markers > 0) {
+        table_.notes.push_back(base::format("column '{}': fields such as '{}' are read as missing, {} in all",
+                                            shown(column.name), shown(gathered.marker), gathered.markers));
       }
-      if (static_cast<std::size_t>(rows_) == capacity_) reserve(capacity_ * 2);
-      read_row(scanner);
-      scanner.skip_line_end();
-      ++rows_;
-    }
-  }
-
-  void read_row(FieldScanner& scanner) {
-    const std::int64_t line = scanner.line();
-    const std::size_t columns = states_.size();
-    const char* const end = scanner.end();
-    const char* p = scanner.position();  // apart from the scanner's, so that it stays in a register
-    for (std::size_t c = 0; c < columns; ++c) {
-      if (!read_plain(scanner, c, p, end)) {
-        scanner.advance(p);
-        read_field(scanner, c);
-        p = scanner.position();
-      }
-      const bool more = p != end && *p == separator_;
-      p += more ? 1 : 0;
-      if (more != (c + 1 < columns)) {
-        scanner.advance(p);
-        ragged(scanner, line, c);
-      }
-    }
-    scanner.advance(p);
-  }
-
-  // Reads a number in plain form and steps behind it; false where the field at p is none.
-  bool read_plain(const FieldScanner& scanner, std::size_t c, const char*& p, const char* end) {
-    State& state = states_[c];
-    if (state.mode != Mode::kNumber || numbers_can_be_missing_) return false;
-    const ParsedNumber number = parse_field_number(p, end);
-    if (number.end == nullptr || (number.end != end && !scanner.delimits(*number.end))) return false;
-    if (number.has_point) {
-      if (state.comma) return false;
-      state.point = true;
-    }
-    column(c).numbers[static_cast<std::size_t>(rows_)] = number.value;
-    p = number.end;
-    return true;
-  }
-
-  void read_field(FieldScanner& scanner, std::size_t c) {
-    const State& state = states_[c];
-    const std::int64_t line = scanner.line();
-    const Field field = scanner.next();
-    if (state.mode == Mode::kNumber) {
-      read_number(c, content(field), line);
-    } else if (state.mode == Mode::kText) {
-      store_text(c, content(field), line);
-    }
-  }
-
-  void store_text(std::size_t c, std::string_view text, std::int64_t line) {
-    std::int32_t code = -1;
-    if (!text.empty() && !missing_.contains(text)) {
-      bool added = false;
-      std::tie(code, added) = states_[c].dictionary.code(text, column(c).levels);
-      if (added) check_utf8(text, line);
-    }
-    column(c).codes[static_cast<std::size_t>(rows_)] = code;
-  }
-
-  void read_number(std::size_t c, std::string_view text, std::int64_t line) {
-    State& state = states_[c];
-    double& value = column(c).numbers[static_cast<std::size_t>(rows_)];
-    value = kMissing;
-    if (text.empty() || missing_.contains(text)) return;
-    const std::string_view bare = trim(text);
-    if (numbers_can_be_missing_ && missing_numbers_.contains(bare)) {
-      value = kMissing;
-    } else if (parse_number(bare, '.', value)) {
-      state.point |= bare.find('.') != std::string_view::npos;
-    } else if (separator_ != ',' && parse_number(bare, ',', value)) {
-      state.comma = true;
-    } else {
-      value = kMissing;
-      if (!bare.empty() && !missing_numbers_.contains(bare)) {
-        not_a_number(c, text, line);
-        return;
-      }
-    }
-    if (state.point && state.comma) {
-      not_a_number(c, text, line);
-    } else if (std::isnan(value) && state.markers++ == 0) {
-      state.marker = bare;
-    }
-  }
-
-  void not_a_number(std::size_t c, std::string_view text, std::int64_t line) {
-    State& state = states_[c];
-    if (state.must_be_number) {
-      fail("read_csv: '{}', line {}: '{}' in column '{}' is not a number; {}", source_, line, shown(text),
-           shown(column(c).name),
-           state.point && state.comma ? "use one decimal point in the whole column"
-                                      : "correct it, or leave the field empty where the value is missing");
-    }
-    const std::vector<double>& numbers = column(c).numbers;
-    const auto end = numbers.begin() + rows_;
-    state.text_line = line;
-    state.text = text;
-    state.again = state.markers > 0 || std::any_of(numbers.begin(), end, [](double x) { return !std::isnan(x); });
-    if (state.again) {
-      state.mode = Mode::kSkip;
-    } else {
-      become_text(c, capacity_);
-      store_text(c, text, line);
-    }
-  }
-
-  void become_text(std::size_t c, std::size_t capacity) {
-    states_[c].mode = Mode::kText;
-    column(c).text = true;
-    column(c).numbers = {};
-    column(c).codes.assign(capacity, -1);
-  }
-
-  // After the first pass: true where some columns are to be read once more.
-  bool settle() {
-    bool again = false;
-    for (std::size_t c = 0; c < states_.size(); ++c) {
-      State& state = states_[c];
-      if (state.mode == Mode::kNumber && state.markers > 0 && !state.must_be_number) {
-        const auto& numbers = column(c).numbers;
-        state.again = std::all_of(numbers.begin(), numbers.begin() + rows_, [](double x) { return std::isnan(x); });
-      }
-      if (state.again) {
-        become_text(c, capacity_);
-        again = true;
-      } else {
-        state.mode = Mode::kSkip;
-      }
-    }
-    return again;
-  }
-
-  void finish() {
-    table_.rows = rows_;
-    table_.source = source_;
-    const auto rows = static_cast<std::size_t>(rows_);
-    for (std::size_t c = 0; c < states_.size(); ++c) {
-      const State& state = states_[c];
-      Column& done = column(c);
-      if (!done.text) {
-        done.numbers.resize(rows);
-        if (state.markers > 0) {
-          table_.notes.push_back(base::format("column '{}': fields such as '{}' are read as missing, {} in all",
-                                              shown(done.name), shown(state.marker), state.markers));
-        }
-        continue;
-      }
-      done.codes.resize(rows);
-      if (state.again && state.text_line > 0) note_nearly_numeric(done, state);
+    } else if (!forced_[c]) {
+      note_nearly_numeric(column);
     }
   }
 
   // A stray word in a column of numbers makes it text; whoever trains on it should hear so.
-  void note_nearly_numeric(const Column& done, const State& state) {
-    std::vector<bool> numeric(done.levels.size());
+  void note_nearly_numeric(const Column& column) {
+    std::vector<bool> numeric(column.levels.size());
     double value = 0;
-    for (std::size_t i = 0; i < numeric.size(); ++i) numeric[i] = parse_number(trim(done.levels[i]), '.', value);
-    std::int64_t numbers = 0, others = 0;
-    for (const std::int32_t code : done.codes) {
-      if (code >= 0) ++(numeric[static_cast<std::size_t>(code)] ? numbers : others);
+    for (std::size_t i = 0; i < numeric.size(); ++i) numeric[i] = parse_number(trim(column.levels[i]), '.', value);
+    std::int64_t numbers = 0, others = 0, first = -1;
+    for (std::size_t row = 0; row < column.codes.size(); ++row) {
+      const std::int32_t code = column.codes[row];
+      if (code < 0) continue;
+      const bool number = numeric[static_cast<std::size_t>(code)];
+      ++(number ? numbers : others);
+      if (!number && first < 0) first = static_cast<std::int64_t>(row);
     }
-    if (numbers < 9 * others) return;
+    if (others == 0 || numbers < 9 * others) return;
     table_.notes.push_back(
         base::format("column '{}' is text: {} of {} fields are not numbers, the first '{}' in line {}; correct them, "
                      "or name them as missing",
-                     shown(done.name), others, numbers + others, shown(state.text), state.text_line));
+                     shown(column.name), others, numbers + others, shown(column.field(first)), blocks_.line_of(first)));
   }
 
-  void reserve(std::size_t capacity) {
-    capacity_ = std::max(capacity, capacity_);
-    for (std::size_t c = 0; c < states_.size(); ++c) {
-      if (states_[c].mode == Mode::kNumber) {
-        std::vector<double>& numbers = column(c).numbers;
-        numbers.reserve(capacity_);
-        prefer_large_pages(numbers.data(), capacity_ * sizeof(double));
-        numbers.resize(capacity_);
-      }
-      if (states_[c].mode == Mode::kText) column(c).codes.resize(capacity_, -1);
-    }
-  }
-
-  [[noreturn]] void ragged(FieldScanner& scanner, std::int64_t line, std::size_t c) {
-    std::size_t fields = c + 1;
-    std::string first_extra;
-    if (c + 1 == states_.size()) {  // the separator behind the last column is passed
-      do {
-        const Field field = scanner.next();
-        if (fields++ == states_.size()) first_extra = content(field);
-      } while (scanner.skip_separator());
-      fail(
-          "read_csv: '{}', line {}: {} fields where the header has {} columns ('{}' is the first too many); remove "
-          "them, or quote a field that holds '{}'",
-          source_, line, fields, states_.size(), shown(first_extra), shown({&separator_, 1}));
-    }
-    fail(
-        "read_csv: '{}', line {}: {} {} where the header has {} columns (none for column '{}'); add the missing "
-        "ones, empty where there is no value",
-        source_, line, fields, fields == 1 ? "field" : "fields", states_.size(), shown(column(fields).name));
-  }
-
-  const CsvOptions& options_;
-  const std::string& source_;
-  std::string_view text_;
-  char separator_;
-  std::unordered_set<std::string_view> missing_, missing_numbers_;
-  bool numbers_can_be_missing_ = false;  // -999 and the like
+  CsvBlocks& blocks_;
+  std::vector<Gathered> gathered_;  // one for each column
+  std::vector<bool> forced_;        // to be text by the options
   Table table_;
-  std::vector<State> states_;  // one for each column
-  std::int64_t rows_ = 0;
-  std::size_t capacity_ = 0;
-  std::string scratch_;
 };
 
 }  // namespace
 
+Table read_all(CsvBlocks& blocks) { return Assembly(blocks).read(); }
+
 Table parse_csv(std::string_view text, const CsvOptions& options, const std::string& source) {
-  check_is_text(text, source);
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  const std::size_t first = text.find_first_not_of("\r\n");
-  if (first == std::string_view::npos) fail("read_csv: '{}' is empty; it needs a header and at least one row", source);
-  return Reader(text, options, source).read();
+  CsvBlocks blocks(CsvInput(text), options, source);
+  return read_all(blocks);
 }
 
 Table read_csv(const std::string& path, const CsvOptions& options) {
-  FileBytes bytes = read_file(path, "read_csv");
-  if (is_gzip(bytes.view())) bytes = gunzip(bytes.view(), path, "read_csv");
-  return parse_csv(bytes.view(), options, path);
+  CsvBlocks blocks(CsvInput::open(path), options, path);
+  return read_all(blocks);
 }
+
+// ---- Streams --------------------------------------------------------------------------------------------------------
+
+struct CsvStream::Impl {
+  CsvBlocks blocks;
+  std::vector<std::string> names;
+  std::vector<std::size_t> taken;  // positions of the columns that are given
+};
+
+CsvStream::CsvStream(const std::string& path, const CsvOptions& options)
+    : impl_(new Impl{CsvBlocks(CsvInput::open(path), options, path), {}, {}}) {
+  std::vector<ColumnRule>& rules = impl_->blocks.rules().columns;
+  for (std::size_t c = 0; c < rules.size(); ++c) {
+    impl_->names.push_back(rules[c].name);
+    if (rules[c].as == TakeAs::kNumbers && !rules[c].must_be_number) rules[c].as = TakeAs::kNothing;
+    if (rules[c].as != TakeAs::kNothing) impl_->taken.push_back(c);
+  }
+}
+CsvStream::CsvStream(CsvStream&&) noexcept = default;
+CsvStream::~CsvStream() = default;
+
+const std::vector<std::string>& CsvStream::columns() const { return impl_->names; }
+
+bool CsvStream::next(std::vector<Table>& tables) {
+  CsvBlocks& blocks = impl_->blocks;
+  // The parser's memory went into the tables that were given last time.
+  for (std::size_t k = 0; k < std::min(tables.size(), blocks.blocks().size()); ++k) {
+    for (std::size_t i = 0; i < std::min(tables[k].columns.size(), impl_->taken.size()); ++i) {
+      BlockColumn& part = blocks.blocks()[k].columns[impl_->taken[i]];
+      std::swap(part.numbers, tables[k].columns[i].numbers);
+      std::swap(part.codes, tables[k].columns[i].codes);
+    }
+  }
+  const std::int64_t before = blocks.rows();
+  do {
+    if (!blocks.next()) {
+      tables.clear();
+      if (before == 0) fail("read_csv: '{}' has a header and no rows; add at least one", blocks.rules().source);
+      return false;
+    }
+  } while (blocks.rows() == before);
+  tables.resize(blocks.blocks().size());
+  base::parallel_for(static_cast<std::int64_t>(tables.size()), [&](std::int64_t k) {
+    CsvBlock& block = blocks.blocks()[static_cast<std::size_t>(k)];
+    Table& table = tables[static_cast<std::size_t>(k)];
+    table.source = blocks.rules().source;
+    table.rows = block.rows;
+    table.columns.resize(impl_->taken.size());
+    for (std::size_t i = 0; i < impl_->taken.size(); ++i) {
+      const std::size_t c = impl_->taken[i];
+      BlockColumn& part = block.columns[c];
+      Column& column = table.columns[i];
+      column.name = impl_->names[c];
+      column.text = blocks.rules().columns[c].as == TakeAs::kText;
+      const auto rows = static_cast<std::size_t>(block.rows);
+      std::swap(part.numbers, column.numbers);
+      std::swap(part.codes, column.codes);
+      column.numbers.resize(column.text ? 0 : rows);
+      column.codes.resize(column.text ? rows : 0);
+      column.levels.assign(part.levels.begin(), part.levels.end());
+    }
+  });
+  return true;
+}
+
+std::int64_t CsvStream::line_of(std::int64_t row) { return impl_->blocks.line_of(row); }
 
 }  // namespace pellucid::io

@@ -14,6 +14,7 @@
 #include <limits>
 
 #include "base/fail.h"
+#include "io/unpack.h"
 
 namespace pellucid::io {
 namespace {
@@ -121,45 +122,13 @@ void prefer_large_pages(void* data, std::size_t size) {
 bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 
 FileBytes gunzip(std::string_view bytes, const std::string& path, std::string_view what) {
-  struct Stream : z_stream {
-    Stream() : z_stream{} { ok = inflateInit2(this, 16 + MAX_WBITS) == Z_OK; }
-    ~Stream() {
-      if (ok) inflateEnd(this);
-    }
-    bool ok;
-  } stream;
-  if (!stream.ok) fail("{}: '{}': not enough memory to read gzip", what, path);
-
+  const std::unique_ptr<Unpacker> unpacker = make_unpacker(bytes, path, what);
   Buffer buffer(std::max(kFirstCapacity, std::min(bytes.size() * 4, std::size_t{1} << 28)));
-  std::string_view rest = bytes;
-  while (true) {
+  while (!unpacker->done()) {
     if (buffer.space() == 0) buffer.grow();
-    constexpr std::size_t kMost = std::numeric_limits<uInt>::max();
-    const auto in = static_cast<uInt>(std::min(rest.size(), kMost));
-    const auto out = static_cast<uInt>(std::min(buffer.space(), kMost));
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(rest.data()));
-    stream.avail_in = in;
-    stream.next_out = reinterpret_cast<Bytef*>(buffer.end());
-    stream.avail_out = out;
-    const int state = inflate(&stream, Z_NO_FLUSH);
-    rest.remove_prefix(in - stream.avail_in);
-    buffer.add(out - stream.avail_out);
-    if (state == Z_STREAM_END) {
-      rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of('\0')));  // tapes and tar pad with zeros
-      if (rest.empty()) return std::move(buffer).take();
-      if (!is_gzip(rest)) {
-        fail("{}: '{}': something that is not gzip follows at byte {}; copy the file again", what, path,
-             bytes.size() - rest.size());
-      }
-      inflateReset(&stream);
-    } else if (state == Z_BUF_ERROR || (state == Z_OK && rest.empty() && stream.avail_out > 0)) {
-      fail("{}: '{}': the gzip stream ends too early, after {} bytes; the file was cut off: copy it again", what, path,
-           bytes.size());
-    } else if (state != Z_OK) {
-      fail("{}: '{}': the gzip stream is damaged near byte {} ({}); copy the file again", what, path,
-           bytes.size() - rest.size(), stream.msg != nullptr ? stream.msg : "an error");
-    }
+    buffer.add(unpacker->read(buffer.end(), buffer.space()));
   }
+  return std::move(buffer).take();
 }
 
 bool inflate_raw(std::string_view bytes, char* out, std::size_t size) {
