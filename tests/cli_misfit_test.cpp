@@ -61,6 +61,7 @@ TEST(Misfit, PlacesThatAreFull) {
   place.write("data.csv", classes_csv(60));
   const std::string train = "train data.csv --target kind --epochs 1 --quiet --hidden 4 --out m.safetensors";
   expect_refusal(place.run(train + " --log /dev/full"), kData, {"cannot write the log '/dev/full'", "free some space"});
+  expect_refusal(place.run("ops --json > /dev/full"), kData, {"cannot write to standard output", "write elsewhere"});
 }
 
 TEST(Misfit, InstructionSets) {

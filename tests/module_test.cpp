@@ -315,7 +315,7 @@ TEST(Description, IsReadable) {
 TEST(Summary, ListsCallsAndParameters) {
   Net net;
   const std::string text = summary(net, zeros({5, 2}));
-  for (const char* part : {"encoder.0", "Linear (inputs 4, outputs 4, bias no)", "[5, 4]", "(parameters of its own)",
+  for (const char* part : {"encoder.0", "Linear (4 -> 4, bias no)", "[5, 4]", "(parameters of its own)",
                            "Net: [5, 2] -> [5, 1], 101 parameters, all of them trainable, "}) {
     EXPECT_PRED2(contains, text, part);
   }
@@ -323,10 +323,10 @@ TEST(Summary, ListsCallsAndParameters) {
   freeze(big, "0");
   EXPECT_EQ(
       summary(big, zeros({32, 784})),
-      "name  layer                                       output     parameters  multiply-adds\n"
-      "0     Linear (inputs 784, outputs 256, bias yes)  [32, 256]     200,960      6,422,528\n"
-      "1     ReLU                                        [32, 256]           0              0\n"
-      "2     Linear (inputs 256, outputs 10, bias yes)   [32, 10]        2,570         81,920\n"
+      "name  layer                output     parameters  multiply-adds\n"
+      "0     Linear (784 -> 256)  [32, 256]     200,960      6,422,528\n"
+      "1     ReLU                 [32, 256]           0              0\n"
+      "2     Linear (256 -> 10)   [32, 10]        2,570         81,920\n"
       "Sequential: [32, 784] -> [32, 10], 203,530 parameters, 2,570 of them trainable, 6,504,448 multiply-adds\n");
 }
 

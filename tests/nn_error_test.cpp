@@ -19,6 +19,15 @@ TEST(NnErrors, Resizing) {
                "Upsample: scale [2, 2, 2, 2] must name 1 to 3");
 }
 
+TEST(NnErrors, WindowsBeyondTheirCounters) {
+  // Nothing of this size is ever made: shapes are worked out first.
+  const Array x = zeros({1, 1 << 16, 1 << 16, 1});
+  EXPECT_PRED2(contains, message_of([&] {
+                 nn::MaxPool2d({1 << 16, 1 << 16})(x);
+               }),
+               "a window of 4294967296 elements; at most 2^31 - 1 are possible");
+}
+
 TEST(NnErrors, ModesOfADescription) {
   nn::Description upsample = nn::describe(nn::Upsample(2));
   for (auto& [name, value] : upsample.options) {

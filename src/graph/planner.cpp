@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "graph/plan_steps.h"
 #include "kernels/contract_bf16.h"
+#include "ops/cost.h"
 
 namespace pellucid::graph {
 
@@ -360,9 +361,12 @@ void Planner::emit_opaque(const Instruction& instruction, std::int32_t index) {
     outputs.push_back(at(static_cast<std::int32_t>(buffers_.size()), 0));
     buffers_.push_back(workspace);
   }
+  const std::int64_t products =
+      ops::multiply_adds(*instruction.record, instruction.attributes, signature.inputs, signature.outputs);
   auto step =
       std::make_unique<OpaqueStep>(instruction.record->prepare(signature), std::move(outputs), std::move(inputs));
   step->bytes = bytes;
+  step->operations = 2 * products;
   add_step(std::move(step), {index},
            fmt::format("{} {}{}{}", instruction.record->name, to_string(graph_.value(instruction.outputs[0]).shape),
                        instruction.bias ? " + bias" : "", instruction.relu ? ", relu" : ""));

@@ -1,4 +1,8 @@
 // Networks described without their numbers: as data, as JSON, as a table for people, and back into layers.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
@@ -124,16 +128,42 @@ std::string option_text(const Option& option) {
           return value ? "yes" : "no";
         else if constexpr (std::is_same_v<T, std::string>)
           return value;
+        else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
+          return fmt::format("{}", fmt::join(value, "x"));
         else
           return format("{}", value);
       },
       option);
 }
 
+/// Settings that go without saying, so that a row fits a terminal.
+bool usual(std::string_view name, const Option& option) {
+  const auto all = [&](std::int64_t number) {
+    const auto* list = std::get_if<std::vector<std::int64_t>>(&option);
+    return list != nullptr && std::count(list->begin(), list->end(), number) == std::ssize(*list);
+  };
+  const std::string text = option_text(option);
+  if (name == "stride" || name == "dilation") return all(1);
+  if (name == "padding" || name == "low" || name == "high") return all(0);
+  if (name == "groups") return text == "1";
+  if (name == "padding_mode") return text == "zeros";
+  if (name == "bias" || name == "affine") return text == "yes";
+  if (name == "channels_first" || name == "ceil_mode") return text == "no";
+  if (name == "momentum") return text == "0.1";
+  if (name == "epsilon") return text == "1e-05";
+  return false;
+}
+
 std::string title(const View& module) {
-  std::string text;
+  std::string text, inputs;
   for (const auto& [name, option] : module.options()) {
-    text += (text.empty() ? "" : ", ") + name + " " + option_text(option);
+    if (name == "inputs") {
+      inputs = option_text(option);
+    } else if (name == "outputs" && !inputs.empty()) {
+      text += inputs + " -> " + option_text(option);
+      continue;
+    }
+    if (name != "inputs" && !usual(name, option)) text += (text.empty() ? "" : ", ") + name + " " + option_text(option);
   }
   return std::string(module.type()) + (text.empty() ? "" : " (" + text + ")");
 }
