@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Writes the bindings of the operations from the page of operations, which is made of the records and public headers.
 
-    generate.py docs/operations.md OUT_DIR
+    generate.py docs/operations.md include/pellucid OUT_DIR
 
-Writes operations_0.cpp ... and docs.cpp. A function whose signature has a type that is not known here stops the build
+Writes operations_0.cpp ... and operations.cpp, which has the docstrings too: those of layers, losses, rules and metrics
+are the comments of the public headers. A function whose signature has a type that is not known here stops the build
 unless it stands in BY_HAND: then it is bound by hand (src/array_api.cpp, creation.cpp, pictures.cpp) or named otherwise.
 """
 import pathlib
@@ -73,6 +74,37 @@ def read(page):
         yield namespace, result, name, parsed, cells
 
 
+HEADERS = {"nn": "nn*.h networks.h network_*.h augment.h module.h", "loss": "loss*.h", "optim": "optim.h minimize.h",
+           "schedule": "schedule.h", "metrics": "metrics.h", "init": "init.h", "data": "data.h", "io": "io.h",
+           "train": "train.h"}
+# Templates by the number of axes, and how each is called.
+FAMILIES = {"Conv": "Conv{}d", "ConvTranspose": "ConvTranspose{}d", "BatchNorm": "BatchNorm{}d", "Pad": "Pad{}d",
+            "DropoutChannels": "Dropout{}d"}
+
+
+def read_headers(include):
+    """("nn.Linear", text) for each class, struct and function with a comment of its own."""
+    for room, patterns in HEADERS.items():
+        for pattern in patterns.split():
+            for path in sorted(include.glob(pattern)):
+                comment = []
+                for line in path.read_text().splitlines():
+                    if line.startswith("///"):
+                        comment.append(line[3:].strip())
+                        continue
+                    if line.startswith("template"):
+                        continue
+                    match = re.match(r"(?:class|struct) (\w+)\b", line) or re.match(r"[\w:<>, ]+ (\w+)\(", line)
+                    if match and comment:
+                        name = match.group(1)
+                        if name in FAMILIES:
+                            for axes in "123":
+                                yield f"{room}.{FAMILIES[name].format(axes)}", " ".join(comment)
+                        else:
+                            yield f"{room}.{name}", " ".join(comment)
+                    comment = []
+
+
 def c_string(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
@@ -120,7 +152,7 @@ def binding(namespace, result, name, parameters, cells):
 
 
 def main():
-    page, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    page, include, out = (pathlib.Path(a) for a in sys.argv[1:4])
     out.mkdir(parents=True, exist_ok=True)
     bindings, docs, seen = [], {}, set()
     for namespace, result, name, parameters, cells in read(page):
@@ -133,6 +165,8 @@ def main():
             sys.exit(f"generate.py: {name}: no rule for {unknown or result}; add one, or bind it by hand")
         seen.add(key)
         bindings.append(binding(namespace, result, name, parameters, cells))
+    for key, text in read_headers(include):
+        docs.setdefault(key, text)
     if len(bindings) < 100:
         sys.exit(f"generate.py: only {len(bindings)} operations found in {page}; its form has changed")
     head = ("// Made by generate.py from docs/operations.md; not to be edited.\n"

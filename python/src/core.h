@@ -1,4 +1,5 @@
-// What the files of the extension share: how Python values become the engine's arrays, types, shapes and axes, and back.
+// What the files of the extension share: how Python values become the engine's arrays, types, shapes and axes, and
+// back.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -43,8 +44,8 @@ struct IntsArg {
   operator const std::vector<int>&() const { return list; }  // NOLINT(google-explicit-constructor)
 };
 
-/// The array that `value` stands for without running Python code for Arrays and numbers; false where it stands for none.
-/// `share`: foreign memory may be shared. Throws what conversion throws.
+/// The array that `value` stands for without running Python code for Arrays and numbers; false where it stands for
+/// none. `share`: foreign memory may be shared. Throws what conversion throws.
 bool to_array(nb::handle value, Array& out, bool share = false);
 /// The same; throws TypeError naming `what` where it stands for none.
 Array as_array(nb::handle value, const char* what, bool share = false);
@@ -97,20 +98,20 @@ void bind_io(nb::module_& m);
 
 namespace nanobind::detail {
 
-#define PELLUCID_CASTER(type, text, body)                                         \
-  template <>                                                                     \
-  struct type_caster<pellucid::python::type> {                                    \
-    NB_TYPE_CASTER(pellucid::python::type, const_name(text))                      \
-    bool from_python(handle src, uint32_t, cleanup_list*) noexcept {               \
-      try {                                                                       \
-        body                                                                      \
-      } catch (nanobind::python_error & e) {                                      \
-        e.discard_as_unraisable("argument conversion");                           \
-        return false;                                                             \
-      } catch (...) {                                                             \
-        return false;                                                             \
-      }                                                                           \
-    }                                                                             \
+#define PELLUCID_CASTER(type, text, body)                            \
+  template <>                                                        \
+  struct type_caster<pellucid::python::type> {                       \
+    NB_TYPE_CASTER(pellucid::python::type, const_name(text))         \
+    bool from_python(handle src, uint32_t, cleanup_list*) noexcept { \
+      try {                                                          \
+        body                                                         \
+      } catch (nanobind::python_error & e) {                         \
+        e.discard_as_unraisable("argument conversion");              \
+        return false;                                                \
+      } catch (...) {                                                \
+        return false;                                                \
+      }                                                              \
+    }                                                                \
   };
 
 PELLUCID_CASTER(Operand, "pellucid.typing.ArrayLike", { return pellucid::python::to_array(src, value.array); })

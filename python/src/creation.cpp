@@ -21,10 +21,10 @@ DType type_or(nb::handle dtype, DType otherwise) {
   if (dtype.is_none()) return otherwise;
   DType value;
   if (!to_dtype(dtype, value)) {
-    throw nb::type_error(
-        (nb::cast<std::string>(nb::repr(dtype)) + " is no element type; the types are bool, uint8, int32, int64, "
-                                                  "bfloat16, float32 and float64")
-            .c_str());
+    throw nb::type_error((nb::cast<std::string>(nb::repr(dtype)) +
+                          " is no element type; the types are bool, uint8, int32, int64, "
+                          "bfloat16, float32 and float64")
+                             .c_str());
   }
   return value;
 }
@@ -103,112 +103,123 @@ Array range(nb::handle start, nb::handle stop, nb::handle step, nb::handle dtype
 }  // namespace
 
 void bind_creation(nb::module_& m) {
-  m.def("asarray",
-        [](nb::handle x, nb::handle dtype, nb::handle device, nb::handle copy) {
-          check_device(device);
-          return as_array_of(x, dtype, copy);
-        },
-        nb::arg("obj"), nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("device") = nb::none(),
-        nb::arg("copy") = nb::none(),
-        "An array of numbers, nested lists, NumPy arrays, buffers and DLPack arrays. Foreign memory is shared where its "
-        "layout allows, unless copy=True; with copy=False a copy that would be needed raises ValueError. Floats in "
-        "Python lists become float32.");
-  m.def("array",
-        [](nb::handle x, nb::handle dtype) {
-          return as_array_of(x, dtype, array_in(x) != nullptr ? nb::none() : nb::object(nb::bool_(true)));
-        },
-        nb::arg("obj"), nb::arg("dtype") = nb::none(), "An array of its own: asarray with copy=True.");
+  m.def(
+      "asarray",
+      [](nb::handle x, nb::handle dtype, nb::handle device, nb::handle copy) {
+        check_device(device);
+        return as_array_of(x, dtype, copy);
+      },
+      nb::arg("obj"), nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("device") = nb::none(),
+      nb::arg("copy") = nb::none(),
+      "An array of numbers, nested lists, NumPy arrays, buffers and DLPack arrays. Foreign memory is shared where its "
+      "layout allows, unless copy=True; with copy=False a copy that would be needed raises ValueError. Floats in "
+      "Python lists become float32.");
+  m.def(
+      "array",
+      [](nb::handle x, nb::handle dtype) {
+        return as_array_of(x, dtype, array_in(x) != nullptr ? nb::none() : nb::object(nb::bool_(true)));
+      },
+      nb::arg("obj"), nb::arg("dtype") = nb::none(), "An array of its own: asarray with copy=True.");
   const auto filled = [&](const char* name, Array (*f)(const Shape&, DType)) {
-    m.def(name,
-          [f](const ShapeArg& shape, nb::handle dtype, nb::handle device) {
-            check_device(device);
-            return f(shape, type_or(dtype, DType::kFloat32));
-          },
-          nb::arg("shape"), nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("device") = nb::none(),
-          doc_of(name)[0] == '\0' ? "Zeros: an array that never changes has no use for anything else." : doc_of(name));
+    m.def(
+        name,
+        [f](const ShapeArg& shape, nb::handle dtype, nb::handle device) {
+          check_device(device);
+          return f(shape, type_or(dtype, DType::kFloat32));
+        },
+        nb::arg("shape"), nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("device") = nb::none(),
+        doc_of(name)[0] == '\0' ? "Zeros: an array that never changes has no use for anything else." : doc_of(name));
   };
   filled("zeros", &zeros);
   filled("ones", &ones);
   filled("empty", &zeros);
   const auto like = [&](const char* name, Array (*f)(const Shape&, DType)) {
-    m.def(name,
-          [f](const Operand& x, nb::handle dtype, nb::handle device) {
-            check_device(device);
-            return f(x.array.shape(), type_or(dtype, x.array.dtype()));
-          },
-          nb::arg("x"), nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("device") = nb::none(),
-          "The same of x's shape and type.");
+    m.def(
+        name,
+        [f](const Operand& x, nb::handle dtype, nb::handle device) {
+          check_device(device);
+          return f(x.array.shape(), type_or(dtype, x.array.dtype()));
+        },
+        nb::arg("x"), nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("device") = nb::none(),
+        "The same of x's shape and type.");
   };
   like("zeros_like", &zeros);
   like("ones_like", &ones);
   like("empty_like", &zeros);
-  m.def("full",
-        [](const ShapeArg& shape, nb::handle value, nb::handle dtype, nb::handle device) {
-          check_device(device);
-          return full_of(shape, value, dtype);
-        },
-        nb::arg("shape"), nb::arg("fill_value"), nb::arg("dtype") = nb::none(), nb::kw_only(),
-        nb::arg("device") = nb::none(), "One number everywhere.");
-  m.def("full_like",
-        [](const Operand& x, nb::handle value, nb::handle dtype, nb::handle device) {
-          check_device(device);
-          return full(x.array.shape(), as_array(value, "full_like"), type_or(dtype, x.array.dtype()));
-        },
-        nb::arg("x"), nb::arg("fill_value"), nb::arg("dtype") = nb::none(), nb::kw_only(),
-        nb::arg("device") = nb::none(), "One number everywhere, of x's shape and type.");
-  m.def("arange",
-        [](nb::handle start, nb::handle stop, nb::handle step, nb::handle dtype, nb::handle device) {
-          check_device(device);
-          return range(start, stop, step, dtype);
-        },
-        nb::arg("start"), nb::arg("stop") = nb::none(), nb::arg("step") = 1, nb::kw_only(),
-        nb::arg("dtype") = nb::none(), nb::arg("device") = nb::none(),
-        "start, start + step, ... before stop; arange(n) is 0, 1, ..., n - 1. int64 where all are integers.");
-  m.def("linspace",
-        [](double start, double stop, std::int64_t num, nb::handle dtype, nb::handle device, bool endpoint) {
-          check_device(device);
-          const DType type = type_or(dtype, DType::kFloat32);
-          if (endpoint) return linspace(start, stop, num, type);
-          const Array all = linspace(start, stop, num + 1, type);
-          return slice(all, 0, 0, num);
-        },
-        nb::arg("start"), nb::arg("stop"), nb::arg("num"), nb::kw_only(), nb::arg("dtype") = nb::none(),
-        nb::arg("device") = nb::none(), nb::arg("endpoint") = true, doc_of("linspace"));
-  m.def("eye",
-        [](std::int64_t n_rows, nb::handle n_cols, std::int64_t k, nb::handle dtype, nb::handle device) {
-          check_device(device);
-          const std::int64_t columns = n_cols.is_none() ? n_rows : nb::cast<std::int64_t>(n_cols);
-          const DType type = type_or(dtype, DType::kFloat32);
-          if (k == 0) return eye(n_rows, columns, type);
-          const Array rows = reshape(arange(n_rows), {-1, 1}), wanted = arange(columns) - Array(k);
-          return astype(equal(rows, wanted), type);
-        },
-        nb::arg("n_rows"), nb::arg("n_cols") = nb::none(), nb::kw_only(), nb::arg("k") = 0,
-        nb::arg("dtype") = nb::none(), nb::arg("device") = nb::none(), doc_of("eye"));
-  m.def("meshgrid",
-        [](nb::args arrays, const std::string& indexing) {
-          Arrays vectors;
-          for (nb::handle x : arrays) vectors.push_back(as_array(x, "meshgrid"));
-          if (indexing != "xy" && indexing != "ij") throw nb::value_error("meshgrid: indexing is 'xy' or 'ij'");
-          if (vectors.empty()) return array_list({});
-          const bool swap = indexing == "xy" && vectors.size() > 1;
-          for (const Array& v : vectors) {
-            if (v.dtype() != vectors[0].dtype()) throw nb::value_error("meshgrid: the vectors must be of one type");
-          }
-          if (swap) std::swap(vectors[0], vectors[1]);
-          Arrays grids = meshgrid(vectors);
-          if (swap) std::swap(grids[0], grids[1]);  // "xy": the first vector runs along the second axis
-          return array_list(grids);
-        },
-        nb::arg("arrays"), nb::kw_only(), nb::arg("indexing") = "xy", doc_of("meshgrid"));
-  m.def("astype",
-        [](const Operand& x, DType dtype, bool copy, nb::handle device) {
-          check_device(device);
-          static_cast<void>(copy);
-          return astype(x, dtype);
-        },
-        nb::arg("x"), nb::arg("dtype"), nb::kw_only(), nb::arg("copy") = true, nb::arg("device") = nb::none(),
-        doc_of("astype"));
+  m.def(
+      "full",
+      [](const ShapeArg& shape, nb::handle value, nb::handle dtype, nb::handle device) {
+        check_device(device);
+        return full_of(shape, value, dtype);
+      },
+      nb::arg("shape"), nb::arg("fill_value"), nb::arg("dtype") = nb::none(), nb::kw_only(),
+      nb::arg("device") = nb::none(), "One number everywhere.");
+  m.def(
+      "full_like",
+      [](const Operand& x, nb::handle value, nb::handle dtype, nb::handle device) {
+        check_device(device);
+        return full(x.array.shape(), as_array(value, "full_like"), type_or(dtype, x.array.dtype()));
+      },
+      nb::arg("x"), nb::arg("fill_value"), nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("device") = nb::none(),
+      "One number everywhere, of x's shape and type.");
+  m.def(
+      "arange",
+      [](nb::handle start, nb::handle stop, nb::handle step, nb::handle dtype, nb::handle device) {
+        check_device(device);
+        return range(start, stop, step, dtype);
+      },
+      nb::arg("start"), nb::arg("stop") = nb::none(), nb::arg("step") = 1, nb::kw_only(), nb::arg("dtype") = nb::none(),
+      nb::arg("device") = nb::none(),
+      "start, start + step, ... before stop; arange(n) is 0, 1, ..., n - 1. int64 where all are integers.");
+  m.def(
+      "linspace",
+      [](double start, double stop, std::int64_t num, nb::handle dtype, nb::handle device, bool endpoint) {
+        check_device(device);
+        const DType type = type_or(dtype, DType::kFloat32);
+        if (endpoint) return linspace(start, stop, num, type);
+        const Array all = linspace(start, stop, num + 1, type);
+        return slice(all, 0, 0, num);
+      },
+      nb::arg("start"), nb::arg("stop"), nb::arg("num"), nb::kw_only(), nb::arg("dtype") = nb::none(),
+      nb::arg("device") = nb::none(), nb::arg("endpoint") = true, doc_of("linspace"));
+  m.def(
+      "eye",
+      [](std::int64_t n_rows, nb::handle n_cols, std::int64_t k, nb::handle dtype, nb::handle device) {
+        check_device(device);
+        const std::int64_t columns = n_cols.is_none() ? n_rows : nb::cast<std::int64_t>(n_cols);
+        const DType type = type_or(dtype, DType::kFloat32);
+        if (k == 0) return eye(n_rows, columns, type);
+        const Array rows = reshape(arange(n_rows), {-1, 1}), wanted = arange(columns) - Array(k);
+        return astype(equal(rows, wanted), type);
+      },
+      nb::arg("n_rows"), nb::arg("n_cols") = nb::none(), nb::kw_only(), nb::arg("k") = 0, nb::arg("dtype") = nb::none(),
+      nb::arg("device") = nb::none(), doc_of("eye"));
+  m.def(
+      "meshgrid",
+      [](nb::args arrays, const std::string& indexing) {
+        Arrays vectors;
+        for (nb::handle x : arrays) vectors.push_back(as_array(x, "meshgrid"));
+        if (indexing != "xy" && indexing != "ij") throw nb::value_error("meshgrid: indexing is 'xy' or 'ij'");
+        if (vectors.empty()) return array_list({});
+        const bool swap = indexing == "xy" && vectors.size() > 1;
+        for (const Array& v : vectors) {
+          if (v.dtype() != vectors[0].dtype()) throw nb::value_error("meshgrid: the vectors must be of one type");
+        }
+        if (swap) std::swap(vectors[0], vectors[1]);
+        Arrays grids = meshgrid(vectors);
+        if (swap) std::swap(grids[0], grids[1]);  // "xy": the first vector runs along the second axis
+        return array_list(grids);
+      },
+      nb::arg("arrays"), nb::kw_only(), nb::arg("indexing") = "xy", doc_of("meshgrid"));
+  m.def(
+      "astype",
+      [](const Operand& x, DType dtype, bool copy, nb::handle device) {
+        check_device(device);
+        static_cast<void>(copy);
+        return astype(x, dtype);
+      },
+      nb::arg("x"), nb::arg("dtype"), nb::kw_only(), nb::arg("copy") = true, nb::arg("device") = nb::none(),
+      doc_of("astype"));
 }
 
 }  // namespace pellucid::python

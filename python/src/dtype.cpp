@@ -43,7 +43,7 @@ bool to_dtype(nb::handle value, DType& out) {
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyFloat_Type)) return out = DType::kFloat32, true;
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyLong_Type)) return out = DType::kInt64, true;
   if (value.ptr() == reinterpret_cast<PyObject*>(&PyBool_Type)) return out = DType::kBool, true;
-  nb::object name = nb::getattr(value, "__name__", nb::none());  // numpy.float32
+  nb::object name = nb::getattr(value, "__name__", nb::none());                     // numpy.float32
   if (!PyUnicode_Check(name.ptr())) name = nb::getattr(value, "name", nb::none());  // a numpy.dtype
   if (!PyUnicode_Check(name.ptr())) return false;
   const char* text = PyUnicode_AsUTF8(name.ptr());
@@ -66,15 +66,18 @@ void bind_dtypes(nb::module_& m) {
             return to_dtype(other, value) && value == t.value;
           },
           nb::arg().none())
-      .def("__hash__", [](const Type& t) { return nb::hash(nb::str(name_of(t.value).data(), name_of(t.value).size())); })
+      .def("__hash__",
+           [](const Type& t) { return nb::hash(nb::str(name_of(t.value).data(), name_of(t.value).size())); })
       .def("__reduce__",
            [](const Type& t) {
              return nb::make_tuple(nb::module_::import_("pellucid").attr("dtype"),
                                    nb::make_tuple(nb::str(name_of(t.value).data(), name_of(t.value).size())));
            })
-      .def_prop_ro("name", [](const Type& t) { return nb::str(name_of(t.value).data(), name_of(t.value).size()); },
-                   "The type's name.")
-      .def_prop_ro("itemsize", [](const Type& t) { return size_of(t.value); }, "Bytes of one element.");
+      .def_prop_ro(
+          "name", [](const Type& t) { return nb::str(name_of(t.value).data(), name_of(t.value).size()); },
+          "The type's name.")
+      .def_prop_ro(
+          "itemsize", [](const Type& t) { return size_of(t.value); }, "Bytes of one element.");
   for (const DType dtype : kAllDTypes) {
     nb::object object = nb::cast(Type{dtype});
     types[static_cast<std::size_t>(dtype)] = object.ptr();

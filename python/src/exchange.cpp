@@ -126,10 +126,11 @@ Array copied(const void* data, const Shape& shape, const Strides& strides, DType
 }
 
 [[noreturn]] void refuse_copy(const char* what) {
-  throw nb::value_error((std::string(what) +
-                         ": with copy=False the memory must be row-major, aligned and of one of the engine's types, and "
-                         "64 bytes behind its end must be readable; leave copy out")
-                            .c_str());
+  throw nb::value_error(
+      (std::string(what) +
+       ": with copy=False the memory must be row-major, aligned and of one of the engine's types, and "
+       "64 bytes behind its end must be readable; leave copy out")
+          .c_str());
 }
 
 struct BufferType {
@@ -225,9 +226,9 @@ Array from_buffer(nb::object source, bool share, bool must_share) {
     auto* kept = new Py_buffer(view);
     release.view = nullptr;
     return make_constant(Storage::borrow(kept->buf, bytes, keeper([kept] {
-                           PyBuffer_Release(kept);
-                           delete kept;
-                         })),
+                                           PyBuffer_Release(kept);
+                                           delete kept;
+                                         })),
                          shape, dtype);
   }
   if (must_share) refuse_copy("asarray");
@@ -256,8 +257,7 @@ Array from_dlpack(nb::object source, bool share, bool must_share) {
   DLTensor* tensor = nullptr;
   std::shared_ptr<void> keep;
   if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned") != 0) {
-    auto* managed =
-        static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"));
+    auto* managed = static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"));
     if (managed->major > 1) throw nb::value_error("from_dlpack: the array is of a newer version of DLPack than 1");
     PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
     tensor = &managed->tensor;
@@ -302,12 +302,16 @@ Exported* exported(const Array& array) {
   const void* data = array.raw_data();
   const Output& out = array.node()->outputs[array.output()];
   auto* holder = new Exported{out.storage, out.shape, contiguous_strides(out.shape)};
-  const DLTensor tensor{const_cast<void*>(data), {kCpu, 0},           static_cast<std::int32_t>(holder->shape.size()),
-                        dl_type(out.dtype),      holder->shape.data(), holder->strides.data(),
+  const DLTensor tensor{const_cast<void*>(data),
+                        {kCpu, 0},
+                        static_cast<std::int32_t>(holder->shape.size()),
+                        dl_type(out.dtype),
+                        holder->shape.data(),
+                        holder->strides.data(),
                         0};
   holder->plain = {tensor, holder, [](DLManagedTensor* t) { delete static_cast<Exported*>(t->context); }};
-  holder->versioned = {1, 0, holder, [](DLManagedTensorVersioned* t) { delete static_cast<Exported*>(t->context); },
-                       kReadOnly, tensor};
+  holder->versioned = {
+      1, 0, holder, [](DLManagedTensorVersioned* t) { delete static_cast<Exported*>(t->context); }, kReadOnly, tensor};
   return holder;
 }
 
@@ -431,15 +435,13 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   return -1;
 }
 
-void release_buffer(PyObject*, Py_buffer* view) {
-  delete static_cast<KeptBuffer*>(view->internal);
-}
+void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<KeptBuffer*>(view->internal); }
 
 nb::object to_numpy(const Array& array) {
   const Array source = array.dtype() == DType::kBFloat16 ? astype(array, DType::kFloat32) : array;
   evaluate_released(source);
-  return nb::module_::import_("numpy").attr("asarray")(nb::module_::import_("builtins").attr("memoryview")(
-      nb::cast(source)));
+  return nb::module_::import_("numpy").attr("asarray")(
+      nb::module_::import_("builtins").attr("memoryview")(nb::cast(source)));
 }
 
 void bind_exchange(nb::module_& m) {

@@ -34,8 +34,8 @@ Index basic(nb::handle key) {
     return static_cast<std::int64_t>(n);
   }
   const std::string type = nb::cast<std::string>(nb::str(key.type().attr("__name__")));
-  throw nb::index_error(("index: a " + type + " is no index; use integers, slices, None, ..., index arrays or a mask")
-                            .c_str());
+  throw nb::index_error(
+      ("index: a " + type + " is no index; use integers, slices, None, ..., index arrays or a mask").c_str());
 }
 
 /// How many axes of x an entry takes.
@@ -96,8 +96,8 @@ Array advanced(const Array& x, const std::vector<nb::object>& keys) {
     if (mask) {
       evaluate_released(indices);
       if (indices.size() != rest.size(position)) {
-        throw nb::index_error(("index: a mask of " + std::to_string(indices.size()) + " elements does not fit an axis of " +
-                               std::to_string(rest.size(position)))
+        throw nb::index_error(("index: a mask of " + std::to_string(indices.size()) +
+                               " elements does not fit an axis of " + std::to_string(rest.size(position)))
                                   .c_str());
       }
       indices = nonzero(indices)[0];
@@ -110,7 +110,8 @@ Array advanced(const Array& x, const std::vector<nb::object>& keys) {
     const nb::object& key = keys[i];
     if (is_index_array(key)) {
       leading.push_back(as_array(key, "index"));
-      if (leading.back().dtype() == DType::kBool) throw nb::index_error("index: a mask must stand alone, or beside slices");
+      if (leading.back().dtype() == DType::kBool)
+        throw nb::index_error("index: a mask must stand alone, or beside slices");
     } else if (PyIndex_Check(key.ptr()) != 0 && !PyBool_Check(key.ptr())) {
       leading.push_back(Array::from(std::vector<std::int64_t>{nb::cast<std::int64_t>(key)}, {}));
     } else {
@@ -118,7 +119,8 @@ Array advanced(const Array& x, const std::vector<nb::object>& keys) {
       for (std::size_t j = i; j < keys.size(); ++j) entries.push_back(basic(keys[j]));
       if (std::any_of(keys.begin() + static_cast<std::ptrdiff_t>(i), keys.end(),
                       [](const nb::object& k) { return is_index_array(k); })) {
-        throw nb::index_error("index: several index arrays must stand for the leading axes, with slices only after them");
+        throw nb::index_error(
+            "index: several index arrays must stand for the leading axes, with slices only after them");
       }
       return gather(index(x, entries), leading);
     }

@@ -14,6 +14,10 @@ NB_MODULE(_core, m) {
   bind_operations(m);
   bind_creation(m);
   bind_array_api(m);
+  bind_transforms(m);
+  bind_compile(m);
+  bind_nn(m);
+  m.def("_doc", &doc_of, "What the engine's headers and records say of a name; empty for another.");
   m.attr("__version__") = pellucid::version();
   m.def("threads", &pellucid::threads, "The number of threads that large work is spread over.");
   m.def("set_threads", &pellucid::set_threads, nb::arg("count"), "Sets it, from 1 to 1024. No result depends on it.");

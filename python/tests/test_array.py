@@ -1,5 +1,6 @@
 """Arrays as Python sees them: making, operators, indexing, printing, sharing memory."""
 
+import mmap
 import pickle
 
 import numpy as np
@@ -30,7 +31,7 @@ def test_indexing_is_numpys():
 
 
 def test_memory_is_shared_both_ways():
-    n = np.arange(4096, dtype=np.float32)[:1000]
+    n = np.frombuffer(mmap.mmap(-1, 8192), dtype=np.float32)[:1000]  # its end lies within a page
     x = pl.asarray(n)
     n[0] = 7
     assert x[0].item() == 7
