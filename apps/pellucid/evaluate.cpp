@@ -3,8 +3,10 @@
 
 #include "cli.h"
 #include "model.h"
+#include "pellucid/ops.h"
 #include "pellucid/threads.h"
 #include "report.h"
+#include "stream.h"
 
 namespace pellucid::cli {
 namespace {
@@ -18,8 +20,24 @@ struct EvaluateOptions {
 int run(const EvaluateOptions& options) {
   if (options.threads > 0) set_threads(options.threads);
   Model model = load(options.model);
-  const Examples examples = read_examples(model, options.data, true);
-  const Scores scores = score(model, predictions(model, examples.x), examples.y);
+  Examples examples;
+  Array output;
+  if (model.source == data::Source::kTable) {  // of any size: only outputs and targets are held
+    Arrays parts;
+    const Streamed streamed =
+        stream_predictions(model, options.data, true, [&](const Array& part) { parts.push_back(part); });
+    examples = {.source = options.data,
+                .x = {},
+                .y = streamed.y,
+                .files = {},
+                .rows = streamed.rows,
+                .unlabelled = streamed.unlabelled};
+    output = parts.size() == 1 ? parts[0] : concat(parts).evaluate();
+  } else {
+    examples = read_examples(model, options.data, true);
+    output = predictions(model, examples.x);
+  }
+  const Scores scores = score(model, output, examples.y);
   if (options.json) {
     nlohmann::ordered_json line = {{"model", options.model}, {"data", options.data}, {"rows", examples.rows}};
     line.update(to_json(scores));

@@ -23,17 +23,6 @@ bool is_single_idx(const std::string& path) {
   return name.ends_with("ubyte") || name.ends_with(".idx");
 }
 
-void warn_of_values(const data::Encoded& encoded, const std::string& source) {
-  for (const auto& [column, rows] : encoded.unseen) {
-    warn(fmt::format("{}: column '{}' has values in {} that training has not seen; they count as none of the known",
-                     source, column, counted(rows, "row", "rows")));
-  }
-  for (const auto& [column, rows] : encoded.newly_missing) {
-    warn(fmt::format("{}: column '{}' is missing in {}, and never was in training; the middle value stands for it",
-                     source, column, counted(rows, "row", "rows")));
-  }
-}
-
 // The model's numbers of the pictures' classes. Where these have names (those of class folders), the names decide.
 Array labels_for(const Model& model, const std::vector<std::string>& classes, const data::PictureSet& set,
                  const std::string& path) {
@@ -62,6 +51,17 @@ Array labels_for(const Model& model, const std::vector<std::string>& classes, co
 }
 
 }  // namespace
+
+void warn_of_values(const data::Encoded& encoded, const std::string& source) {
+  for (const auto& [column, rows] : encoded.unseen) {
+    warn(fmt::format("{}: column '{}' has values in {} that training has not seen; they count as none of the known",
+                     source, column, counted(rows, "row", "rows")));
+  }
+  for (const auto& [column, rows] : encoded.newly_missing) {
+    warn(fmt::format("{}: column '{}' is missing in {}, and never was in training; the middle value stands for it",
+                     source, column, counted(rows, "row", "rows")));
+  }
+}
 
 void save(const std::string& path, const Model& model) {
   io::ModelFile file;

@@ -46,6 +46,9 @@ struct Examples {
 /// seen, and of pictures that were brought to the model's size. Throws Error where the file does not fit.
 Examples read_examples(const Model& model, const std::string& path, bool targets);
 
+/// Warns of values that training has not seen, and of those that are missing and never were.
+void warn_of_values(const data::Encoded& encoded, const std::string& source);
+
 /// Probabilities (rows, classes), or standardised values (rows, 1).
 Array predictions(Model& model, const Array& x);
 

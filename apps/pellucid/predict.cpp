@@ -1,10 +1,12 @@
 // pellucid predict: a model and new data to a CSV of predictions.
 #include <memory>
 
+#include "base/atomic_file.h"
 #include "cli.h"
 #include "model.h"
 #include "pellucid/io.h"
 #include "pellucid/threads.h"
+#include "stream.h"
 
 namespace pellucid::cli {
 namespace {
@@ -27,6 +29,16 @@ int run(const PredictOptions& options) {
   if (!options.out.empty()) io::check_writable(options.out);
   if (options.threads > 0) set_threads(options.threads);
   Model model = load(options.model);
+  if (model.source == data::Source::kTable) {
+    if (options.out.empty()) {
+      stream_csv(model, options.data, [](std::string_view text) { say(text); });
+    } else {
+      base::AtomicFile file(options.out);
+      stream_csv(model, options.data, [&](std::string_view text) { file.write(text); });
+      file.commit();
+    }
+    return kDone;
+  }
   const Examples examples = read_examples(model, options.data, false);
   io::Table table = data::decode_predictions(model.target, predictions(model, examples.x));
   if (!examples.files.empty()) table.columns.insert(table.columns.begin(), file_column(examples.files));

@@ -1,5 +1,8 @@
 // Applying fitted preprocessing to the rows of a table.
+#include "data/encode.h"
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <unordered_map>
@@ -19,15 +22,27 @@ using RowSpan = std::span<const std::int64_t>;
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
+constexpr double kMost = 1e30, kClip = 3;
+
+// Brings values to scale in place, 0 where missing. Straight loops, which the compiler makes vectors of.
+void scale(const Number& number, std::span<double> values) {
+  const double center = number.center, spread = number.spread;
+  for (double& x : values) x = (x - center) / spread;
+  if (number.clip) {
+    for (double& z : values) {
+      const double t = z / kClip;
+      const double clipped = z / std::sqrt(1 + t * t);
+      z = std::abs(z) > 1e9 ? std::copysign(kClip, z) : clipped;  // beyond it (z / 3)^2 could overflow
+    }
+  } else {
+    for (double& z : values) z = std::abs(z) > kMost ? std::copysign(kMost, z) : z;
+  }
+  for (double& z : values) z = z == z ? z : 0;  // missing, or both overflow
+}
+
 float scaled(const Number& number, double x) {
-  if (std::isnan(x)) return 0;
-  const double z = (x - number.center) / number.spread;
-  if (std::isnan(z)) return 0;  // both overflow
-  constexpr double kMost = 1e30, kClip = 3;
-  if (!number.clip) return static_cast<float>(std::clamp(z, -kMost, kMost));
-  if (std::abs(z) > 1e9) return static_cast<float>(std::copysign(kClip, z));  // beyond it (z / 3)^2 could overflow
-  const double t = z / kClip;
-  return static_cast<float>(z / std::sqrt(1 + t * t));
+  scale(number, {&x, 1});
+  return static_cast<float>(x);
 }
 
 // The column's value in each level, worked out once: what a code stands for.
@@ -64,11 +79,10 @@ class Levels {
 // Writes the inputs of features, one column of the matrix after the other.
 class Encoder {
  public:
-  Encoder(const Preprocessing& preprocessing, const Table& table, RowSpan rows)
-      : table_(table),
-        rows_(rows),
-        width_(static_cast<std::size_t>(preprocessing.inputs())),
-        x_(rows.size() * width_) {}
+  Encoder(const Preprocessing& preprocessing, const Table& table, RowSpan rows, float* x)
+      : table_(table), rows_(rows), width_(static_cast<std::size_t>(preprocessing.inputs())), x_(x) {
+    std::fill_n(x, rows.size() * width_, 0.0F);
+  }
 
   void add(const Feature& feature, const Column& column) {
     missing_ = unseen_ = 0;
@@ -85,18 +99,14 @@ class Encoder {
         break;
     }
     at_ += static_cast<std::size_t>(feature.inputs());
-    if (unseen_ > 0) encoded_.unseen.emplace_back(feature.column, unseen_);
-    if (missing_ > 0 && !feature.missing_input) encoded_.newly_missing.emplace_back(feature.column, missing_);
+    if (unseen_ > 0) counts_.unseen.emplace_back(feature.column, unseen_);
+    if (missing_ > 0 && !feature.missing_input) counts_.newly_missing.emplace_back(feature.column, missing_);
   }
 
-  Encoded take() && {
-    const Shape shape = {static_cast<std::int64_t>(rows_.size()), static_cast<std::int64_t>(width_)};
-    encoded_.x = Array::from(x_, shape);
-    return std::move(encoded_);
-  }
+  EncodedCounts take() && { return std::move(counts_); }
 
  private:
-  float* inputs(std::size_t i) { return x_.data() + i * width_ + at_; }
+  float* inputs(std::size_t i) { return x_ + i * width_ + at_; }
 
   void note_missing(const Feature& feature, std::size_t i) {
     ++missing_;
@@ -110,10 +120,16 @@ class Encoder {
           "leave the field empty where the value is missing",
           shown(column.name), table_.source, shown(column.levels.front()));
     }
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      const double x = column.text ? kMissing : column.numbers[static_cast<std::size_t>(rows_[i])];
-      *inputs(i) = scaled(feature.numbers.front(), x);
-      if (std::isnan(x)) note_missing(feature, i);
+    constexpr std::size_t kStep = 256;
+    std::array<double, kStep> values{};
+    for (std::size_t from = 0; from < rows_.size(); from += kStep) {
+      const std::size_t count = std::min(kStep, rows_.size() - from);
+      for (std::size_t i = 0; i < count; ++i) {
+        values[i] = column.text ? kMissing : column.numbers[static_cast<std::size_t>(rows_[from + i])];
+        if (std::isnan(values[i])) note_missing(feature, from + i);
+      }
+      scale(feature.numbers.front(), {values.data(), count});
+      for (std::size_t i = 0; i < count; ++i) *inputs(from + i) = static_cast<float>(values[i]);
     }
   }
 
@@ -155,10 +171,10 @@ class Encoder {
   const Table& table_;
   RowSpan rows_;
   std::size_t width_;
-  std::vector<float> x_;
+  float* x_;
   std::size_t at_ = 0;  // the first input of the feature that is written
   std::int64_t missing_ = 0, unseen_ = 0;
-  Encoded encoded_;
+  EncodedCounts counts_;
 };
 
 }  // namespace
@@ -174,7 +190,8 @@ io::CsvOptions csv_options(const Preprocessing& preprocessing) {
   return options;
 }
 
-Encoded encode(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows) {
+EncodedCounts encode_rows(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows,
+                          float* x) {
   check_rows("encode", table, rows);
   std::unordered_map<std::string_view, const Column*> columns;
   std::vector<std::string> names;
@@ -194,9 +211,18 @@ Encoded encode(const Preprocessing& preprocessing, const Table& table, std::span
     fail("encode: the table '{}' lacks {} that the model needs: {}; it has {}", table.source,
          count == 1 ? "a column" : "columns", absent, io::list_similar(first, names));
   }
-  Encoder encoder(preprocessing, table, rows);
+  Encoder encoder(preprocessing, table, rows, x);
   for (const Feature& feature : preprocessing.features) encoder.add(feature, *columns.at(feature.column));
   return std::move(encoder).take();
+}
+
+Encoded encode(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows) {
+  const std::int64_t width = preprocessing.inputs();
+  std::vector<float> x(rows.size() * static_cast<std::size_t>(width));
+  EncodedCounts counts = encode_rows(preprocessing, table, rows, x.data());
+  return {.x = Array::from(x, {static_cast<std::int64_t>(rows.size()), width}),
+          .unseen = std::move(counts.unseen),
+          .newly_missing = std::move(counts.newly_missing)};
 }
 
 }  // namespace pellucid::data
