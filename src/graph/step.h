@@ -41,8 +41,9 @@ class Step {
   std::string title;                  // what explain_plan shows: operations and shapes
   std::vector<std::int32_t> members;  // instructions of the graph, in order
   std::int64_t bytes = 0;             // read and written
-  std::int64_t operations = 0;        // arithmetic: two for a multiply-add of products and convolutions, one for a map's element
-  double seconds = 0;                 // when profiled
+  std::int64_t operations =
+      0;               // arithmetic: two for a multiply-add of products and convolutions, one for a map's element
+  double seconds = 0;  // when profiled
   std::int64_t runs = 0;
 
  protected:

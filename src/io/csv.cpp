@@ -154,8 +154,8 @@ Field FieldScanner::quoted(const char* open) {
     fail(
         "read_csv: '{}', line {}: '{}' follows the closing quote of a field that opens in line {}; double a quote that "
         "belongs to the text, or put a '{}' between fields",
-        *source_, line_, shown({p, static_cast<std::size_t>(std::min<std::ptrdiff_t>(find_line_end(p, end_) - p, 20))}), opened,
-        shown({&separator_, 1}));
+        *source_, line_, shown({p, static_cast<std::size_t>(std::min<std::ptrdiff_t>(find_line_end(p, end_) - p, 20))}),
+        opened, shown({&separator_, 1}));
   }
   p_ = p;
   return {{open + 1, static_cast<std::size_t>(close - open - 1)}, doubled};
