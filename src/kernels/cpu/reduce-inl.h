@@ -268,6 +268,28 @@ HWY_INLINE FoldVec<T> combine(const FoldVec<T>* v) {
   }
 }
 
+// ---- The table ------------------------------------------------------------------------------------------------------
+
+template <template <class> class Op, class Fill>
+void fill_numbers(Reduction& reduction, Fill fill) {
+  fill(reduction, DType::kFloat32, Op<float>());
+  fill(reduction, DType::kFloat64, Op<double>());
+  fill(reduction, DType::kInt32, Op<std::int32_t>());
+  fill(reduction, DType::kInt64, Op<std::int64_t>());
+  fill(reduction, DType::kUInt8, Op<std::uint8_t>());
+}
+
+/// Calls fill(reduction, dtype, operation) for every operation and each type that it has.
+template <class Fill>
+void fill_folds(ReduceTable& table, Fill fill) {
+  fill_numbers<Sum>(table.sum, fill);
+  fill_numbers<Prod>(table.prod, fill);
+  fill_numbers<Greatest>(table.max, fill);
+  fill_numbers<Least>(table.min, fill);
+  fill(table.max, DType::kBool, Greatest<bool>());
+  fill(table.min, DType::kBool, Least<bool>());
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pellucid::kernels
 HWY_AFTER_NAMESPACE();

@@ -236,29 +236,12 @@ void merge_partials(void* y_, const void* a_, const void* b_, const void* /*c*/,
   }
 }
 
-template <class Op>
-void fill_type(Reduction& reduction, DType dtype) {
-  reduction.columns[dtype] = reduce_columns<Op>;
-  reduction.all_columns[dtype] = reduce_all_columns<Op>;
-  reduction.merge[dtype] = merge_partials<Op>;
-}
-
-template <template <class> class Op>
-void fill_numbers(Reduction& reduction) {
-  fill_type<Op<float>>(reduction, DType::kFloat32);
-  fill_type<Op<double>>(reduction, DType::kFloat64);
-  fill_type<Op<std::int32_t>>(reduction, DType::kInt32);
-  fill_type<Op<std::int64_t>>(reduction, DType::kInt64);
-  fill_type<Op<std::uint8_t>>(reduction, DType::kUInt8);
-}
-
 void fill_columns(ReduceTable& table) {
-  fill_numbers<Sum>(table.sum);
-  fill_numbers<Prod>(table.prod);
-  fill_numbers<Greatest>(table.max);
-  fill_numbers<Least>(table.min);
-  fill_type<Greatest<bool>>(table.max, DType::kBool);
-  fill_type<Least<bool>>(table.min, DType::kBool);
+  fill_folds(table, []<class Op>(Reduction& reduction, DType dtype, Op) {
+    reduction.columns[dtype] = reduce_columns<Op>;
+    reduction.all_columns[dtype] = reduce_all_columns<Op>;
+    reduction.merge[dtype] = merge_partials<Op>;
+  });
 }
 
 }  // namespace HWY_NAMESPACE

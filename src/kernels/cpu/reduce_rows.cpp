@@ -28,29 +28,12 @@ void reduce_finish(void* y, const void* lanes) {
   *static_cast<T*>(y) = finish_fold<Op>(fold<Op>(pack));
 }
 
-template <class Op>
-void fill_type(Reduction& reduction, DType dtype) {
-  reduction.rows[dtype] = reduce_rows<Op>;
-  reduction.lanes[dtype] = reduce_lanes<Op>;
-  reduction.finish[dtype] = reduce_finish<Op>;
-}
-
-template <template <class> class Op>
-void fill_numbers(Reduction& reduction) {
-  fill_type<Op<float>>(reduction, DType::kFloat32);
-  fill_type<Op<double>>(reduction, DType::kFloat64);
-  fill_type<Op<std::int32_t>>(reduction, DType::kInt32);
-  fill_type<Op<std::int64_t>>(reduction, DType::kInt64);
-  fill_type<Op<std::uint8_t>>(reduction, DType::kUInt8);
-}
-
 void fill_rows(ReduceTable& table) {
-  fill_numbers<Sum>(table.sum);
-  fill_numbers<Prod>(table.prod);
-  fill_numbers<Greatest>(table.max);
-  fill_numbers<Least>(table.min);
-  fill_type<Greatest<bool>>(table.max, DType::kBool);
-  fill_type<Least<bool>>(table.min, DType::kBool);
+  fill_folds(table, []<class Op>(Reduction& reduction, DType dtype, Op) {
+    reduction.rows[dtype] = reduce_rows<Op>;
+    reduction.lanes[dtype] = reduce_lanes<Op>;
+    reduction.finish[dtype] = reduce_finish<Op>;
+  });
 }
 
 }  // namespace HWY_NAMESPACE
