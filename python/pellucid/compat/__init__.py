@@ -1,0 +1,1 @@
+"""Programs written for other libraries, with their import line alone changed."""
