@@ -23,6 +23,7 @@ LEVELS = [
     ["nn", "optim"],
     ["io", "data"],
     ["train"],
+    ["tables"],
     ["apps"],
 ]
 BESIDE = {("optim", "nn"), ("data", "io")}
@@ -70,6 +71,7 @@ PUBLIC = {
     "io.h": "io",
     "metrics.h": "train",
     "train.h": "train",
+    "tabular.h": "tables",
     "pellucid.h": "apps",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)

@@ -167,7 +167,7 @@ TEST(BadInput, TheCommandLine) {
   expect_refusal(place, train + "--loss huber", kUsage, {"huber", "classification", "cross_entropy"});
   expect_refusal(place, train + "--loss focal=x", kUsage, {"focal=x"});
   expect_refusal(place, train + "--loss focal --label-smoothing 0.1", kUsage, {"--label-smoothing"});
-  expect_refusal(place, train + "--validation 0 --patience 3", kUsage, {"--patience", "--validation"});
+  expect_refusal(place, train + "--validation 0 --patience 3", kUsage, {"--patience 3", "none are held out"});
   expect_refusal(place, train + "--learning-rate -1", kUsage, {"--learning-rate"});
   expect_refusal(place, train + "--quiet --json", kUsage, {"--quiet", "--json"});
   expect_refusal(place, train + "--classes a,b", kUsage, {"--classes"});

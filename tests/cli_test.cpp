@@ -124,7 +124,7 @@ TEST(Program, LearnsPicturesByConvolutions) {
     EXPECT_TRUE(has(train.out, "network: conv, 72,146 parameters")) << train.out;
     const Json scores = Json::parse(place.run("evaluate p.safetensors pictures --json").out);
     EXPECT_GT(scores["metrics"]["accuracy"], 0.9);
-    EXPECT_TRUE(has(place.run("inspect p.safetensors").out, "Conv2d (inputs 1"));
+    EXPECT_TRUE(has(place.run("inspect p.safetensors").out, "Conv2d (1 -> 16"));
     EXPECT_EQ(place.run("predict p.safetensors pictures/t10k-images-idx3-ubyte").status, 0);
   }
 }

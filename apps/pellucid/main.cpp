@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "io/text.h"
 #include "pellucid/error.h"
+#include "pellucid/tabular.h"
 #include "pellucid/version.h"
 
 namespace pellucid::cli {
@@ -56,6 +57,15 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error, const
     return fmt::format("a verb is needed: {}; `pellucid --help` explains them", fmt::join(verbs, ", "));
   }
   return fmt::format("{}; `{} --help` explains the options", error.what(), command);
+}
+
+// The library begins with an option's name: "label_smoothing 0.1 is ..." is of --label-smoothing.
+std::string as_option(std::string text) {
+  for (char& c : text) {
+    if (c == ' ' || c == ':') break;
+    if (c == '_') c = '-';
+  }
+  return "--" + text;
 }
 
 int run(int argc, char** argv) {
@@ -110,6 +120,8 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const UsageError& error) {
     return complain(error.what(), kUsage);
+  } catch (const pellucid::OptionError& error) {
+    return complain(as_option(error.what()).c_str(), kUsage);
   } catch (const pellucid::Error& error) {
     return complain(error.what(), kFailed);
   } catch (const std::bad_alloc&) {

@@ -8,10 +8,8 @@
 #include "cli.h"
 #include "io/text.h"
 #include "pellucid/io.h"
-#include "pellucid/loss.h"
-#include "pellucid/networks.h"
 #include "pellucid/ops.h"
-#include "pellucid/train.h"
+#include "tables/recipe.h"
 
 namespace pellucid::cli {
 namespace {
@@ -99,6 +97,15 @@ Model load(const std::string& path) {
   return model;
 }
 
+Model model_of(TableModel trained) {
+  Model model;
+  model.network = std::move(trained.network);
+  model.table = std::move(trained.preprocessing);
+  model.target = model.table.target;
+  model.training = Json::parse(trained.record);
+  return model;
+}
+
 data::Target picture_target(const std::vector<std::string>& classes) {
   data::Target target;
   target.name = "class";
@@ -180,46 +187,6 @@ Examples read_examples(const Model& model, const std::string& path, bool targets
   return examples;
 }
 
-Array predictions(Model& model, const Array& x) {
-  Array output = predict(model.network, x);
-  if (model.target.task == data::Task::kClassification) output = softmax(output);
-  output.evaluate();
-  return output;
-}
-
-double calibrate(Model& model, const Array& x, const Array& y) {
-  const Array scores = astype(predict(model.network, x), float64).evaluate();
-  const auto loss_at = [&](double power) {
-    return loss::cross_entropy(scores * exp2(Array::from(std::vector<double>{power})), y).item<double>();
-  };
-  // The loss is convex in the factor, so it has one valley in its logarithm too: golden section.
-  constexpr double kGolden = 0.6180339887498949;
-  double low = -3;
-  double high = 3;
-  double left = high - kGolden * (high - low);
-  double right = low + kGolden * (high - low);
-  double left_loss = loss_at(left);
-  double right_loss = loss_at(right);
-  while (high - low > 1e-3) {
-    if (left_loss <= right_loss) {
-      high = std::exchange(right, left);
-      right_loss = left_loss;
-      left = high - kGolden * (high - low);
-      left_loss = loss_at(left);
-    } else {
-      low = std::exchange(left, right);
-      left_loss = right_loss;
-      right = low + kGolden * (high - low);
-      right_loss = loss_at(right);
-    }
-  }
-  const double factor = exp2(Array::from(std::vector<double>{(low + high) / 2})).item<double>();
-  nn::AnyLayer& end = model.network[model.network.size() - 1];
-  auto* conv = end.as<nn::ConvNet>();
-  nn::Linear* last = conv != nullptr ? &conv->head : end.as<nn::Linear>();
-  last->weight.value = (last->weight.value * factor).evaluate();
-  last->bias.value = (last->bias.value * factor).evaluate();
-  return factor;
-}
+Array predictions(Model& model, const Array& x) { return tables::output_of(model.network, model.target.task, x); }
 
 }  // namespace pellucid::cli

@@ -8,6 +8,7 @@
 
 #include "pellucid/data.h"
 #include "pellucid/nn.h"
+#include "pellucid/tabular.h"
 
 namespace pellucid::cli {
 
@@ -26,6 +27,9 @@ struct Model {
 void save(const std::string& path, const Model& model);
 /// Throws Error where the file is no model, or its parts do not belong together.
 Model load(const std::string& path);
+
+/// The same model as the program sees it.
+Model model_of(TableModel model);
 
 /// The target that pictures have: their class.
 data::Target picture_target(const std::vector<std::string>& classes);
@@ -51,10 +55,5 @@ void warn_of_values(const data::Encoded& encoded, const std::string& source);
 
 /// Probabilities (rows, classes), or standardised values (rows, 1).
 Array predictions(Model& model, const Array& x);
-
-/// Multiplies the scores of classes by the factor in [1/8, 8] for which the log loss on (x, y) is least (temperature
-/// scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks"), and gives the factor. It goes into the last
-/// layer's parameters.
-double calibrate(Model& model, const Array& x, const Array& y);
 
 }  // namespace pellucid::cli

@@ -96,12 +96,6 @@ std::string shown(const std::optional<double>& value, bool percent) {
 
 }  // namespace
 
-std::vector<std::int64_t> count_classes(const Array& labels, std::size_t classes) {
-  std::vector<std::int64_t> counts(classes);
-  for (const std::int64_t label : labels.to_vector<std::int64_t>()) ++counts[static_cast<std::size_t>(label)];
-  return counts;
-}
-
 Scores score(const Model& model, const Array& output, const Array& y) {
   return model.target.task == data::Task::kClassification ? score_classes(model, output, y)
                                                           : score_numbers(model, output, y);

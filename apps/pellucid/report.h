@@ -24,9 +24,6 @@ struct Scores {
   std::string baseline;                        // "always 'good', the most frequent class"
 };
 
-/// How often each class occurs among labels (n) in [0, classes).
-std::vector<std::int64_t> count_classes(const Array& labels, std::size_t classes);
-
 /// What the baseline knows is what `training` holds: "class_counts", or the target's mean. `output` as predictions()
 /// gives it, `y` as Examples has it.
 Scores score(const Model& model, const Array& output, const Array& y);

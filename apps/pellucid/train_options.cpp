@@ -6,7 +6,7 @@
 #include "cli.h"
 #include "pellucid/optim.h"
 #include "pellucid/schedule.h"
-#include "recipe.h"
+#include "training.h"
 
 namespace pellucid::cli {
 
@@ -15,6 +15,7 @@ void add_train(CLI::App& program, Action& action) {
   CLI::App& verb =
       *program.add_subcommand("train", "Train a network on a table or on pictures, and write a model file");
   TrainOptions& o = *options;
+  TableOptions& t = o.table;
   const auto positive = CLI::Range(1e-300, 1e300);
   const auto share = CLI::Range(0.0, 0.999);
   const auto count = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
@@ -32,7 +33,7 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(CLI::IsMember({"auto", "classification", "regression"})))
       ->type_name("TASK")
       ->group("Data");
-  verb.add_option("--ignore", o.ignore, "Columns to leave out, separated by commas")
+  verb.add_option("--ignore", t.ignore, "Columns to leave out, separated by commas")
       ->delimiter(',')
       ->type_name("COLUMNS")
       ->group("Data");
@@ -46,12 +47,12 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(CLI::Range(std::int64_t{1}, std::int64_t{65535})))
       ->type_name("PIXELS")
       ->group("Data");
-  verb.add_option("--validation", o.validation,
+  verb.add_option("--validation", t.validation,
                   "The share of rows held out to choose the best epoch (0.2; pictures 0.1; 0: none)")
       ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Data");
-  verb.add_option("--test", o.test, "The share of a table's rows kept for a last test that nothing is chosen by (0)")
+  verb.add_option("--test", t.test, "The share of a table's rows kept for a last test that nothing is chosen by (0)")
       ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Data");
@@ -61,92 +62,92 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(CLI::IsMember({"dense", "conv"})))
       ->type_name("KIND")
       ->group("Network");
-  verb.add_option("--hidden", o.hidden, "Sizes of the hidden layers, 0 for none (tables 256,256,256; pictures 256,128)")
+  verb.add_option("--hidden", t.hidden, "Sizes of the hidden layers, 0 for none (tables 256,256,256; pictures 256,128)")
       ->delimiter(',')
       ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20)))
       ->type_name("SIZES")
       ->group("Network");
-  verb.add_option("--activation", o.activation,
+  verb.add_option("--activation", t.activation,
                   fmt::format("One of: {} (tables selu for classes, mish for numbers; pictures relu)",
-                              fmt::join(activation_names(), ", ")))
-      ->check(unnamed(CLI::IsMember(activation_names())))
+                              fmt::join(table_activations(), ", ")))
+      ->check(unnamed(CLI::IsMember(table_activations())))
       ->type_name("NAME")
       ->group("Network");
-  verb.add_option("--dropout", o.dropout, "The share of hidden values dropped in training (0)")
+  verb.add_option("--dropout", t.dropout, "The share of hidden values dropped in training (0)")
       ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Network");
 
-  verb.add_option("--loss", o.loss,
+  verb.add_option("--loss", t.loss,
                   "Classes: cross_entropy, focal[=gamma]. Numbers: mean_squared_error, mean_absolute_error, "
                   "huber[=delta], log_cosh, quantile[=q] (the first of each)")
       ->type_name("NAME")
       ->group("Training");
-  verb.add_option("--label-smoothing", o.label_smoothing,
+  verb.add_option("--label-smoothing", t.label_smoothing,
                   "For cross_entropy: the share of each label spread over all (tables 0.1; pictures 0)")
       ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Training");
-  verb.add_option("--optimizer", o.optimizer, fmt::format("One of: {} (adamw)", fmt::join(optim::names(), ", ")))
+  verb.add_option("--optimizer", t.optimizer, fmt::format("One of: {} (adamw)", fmt::join(optim::names(), ", ")))
       ->check(unnamed(CLI::IsMember(optim::names())))
       ->type_name("NAME")
       ->group("Training");
-  verb.add_option("--learning-rate", o.learning_rate,
+  verb.add_option("--learning-rate", t.learning_rate,
                   "The learning rate, the highest one of a schedule (0.002; lion 0.0003; sgd and the like 0.05)")
       ->check(unnamed(positive))
       ->type_name("RATE")
       ->group("Training");
-  verb.add_option("--schedule", o.schedule, fmt::format("One of: {} (one-cycle)", fmt::join(schedule::names(), ", ")))
+  verb.add_option("--schedule", t.schedule, fmt::format("One of: {} (one-cycle)", fmt::join(schedule::names(), ", ")))
       ->check(unnamed(CLI::IsMember(schedule::names())))
       ->type_name("NAME")
       ->group("Training");
-  verb.add_option("--weight-decay", o.weight_decay,
+  verb.add_option("--weight-decay", t.weight_decay,
                   "Decoupled weight decay (adamw: 0.3 where labels are smoothed, else 0.01; others 0)")
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("RATE")
       ->group("Training");
-  verb.add_option("--precision", o.precision,
+  verb.add_option("--precision", t.precision,
                   "float32, or bfloat16: operands of products are rounded, sums and parameters are float32 (float32)")
       ->check(unnamed(CLI::IsMember({"float32", "bfloat16"})))
       ->type_name("TYPE")
       ->group("Training");
-  verb.add_option("--l1", o.l1, "The strength of the penalty on absolute weights (0)")
+  verb.add_option("--l1", t.l1, "The strength of the penalty on absolute weights (0)")
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("STRENGTH")
       ->group("Training");
-  verb.add_option("--l2", o.l2, "The strength of the penalty on squared weights (0)")
+  verb.add_option("--l2", t.l2, "The strength of the penalty on squared weights (0)")
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("STRENGTH")
       ->group("Training");
   verb.add_option(
-          "--average", o.average,
+          "--average", t.average,
           "Validate and keep a moving average of the parameters, which forgets a step by this factor; 0: none (0)")
       ->check(unnamed(share))
       ->type_name("DECAY")
       ->group("Training");
-  verb.add_option("--calibrate", o.calibrate,
+  verb.add_option("--calibrate", t.calibrate,
                   "yes or no: multiply the scores of classes by the number that makes the log loss of the validation "
                   "rows least (yes)")
       ->transform(unnamed(CLI::CheckedTransformer(std::map<std::string, bool>{{"yes", true}, {"no", false}})))
       ->type_name("YES|NO")
       ->group("Training");
-  verb.add_option("--batch", o.batch, "Examples in a step (tables 32 up to 2,000 rows, else 128; pictures 128)")
+  verb.add_option("--batch", t.batch, "Examples in a step (tables 32 up to 2,000 rows, else 128; pictures 128)")
       ->check(unnamed(count))
       ->type_name("N")
       ->group("Training");
-  verb.add_option("--epochs", o.epochs, "The most passes over the training rows (tables 100; pictures 10)")
+  verb.add_option("--epochs", t.epochs, "The most passes over the training rows (tables 100; pictures 10)")
       ->check(unnamed(count))
       ->type_name("N")
       ->group("Training");
-  verb.add_option("--patience", o.patience, "Epochs without a better one before training ends; 0: never (0)")
+  verb.add_option("--patience", t.patience, "Epochs without a better one before training ends; 0: never (0)")
       ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40)))
       ->type_name("N")
       ->group("Training");
-  verb.add_option("--max-seconds", o.max_seconds, "The most time for training; the result then depends on the machine")
+  verb.add_option("--max-seconds", t.max_seconds, "The most time for training; the result then depends on the machine")
       ->check(unnamed(positive))
       ->type_name("S")
       ->group("Training");
-  verb.add_option("--seed", o.seed, "Everything random comes from it (0)")->type_name("N")->group("Training");
+  verb.add_option("--seed", t.seed, "Everything random comes from it (0)")->type_name("N")->group("Training");
 
   verb.add_option("--threads", o.threads, "Threads to work with; results do not depend on it (all processors)")
       ->check(unnamed(CLI::Range(1, 1024)))
@@ -174,8 +175,8 @@ void add_train(CLI::App& program, Action& action) {
       "  pellucid train income.csv --config recipe.toml --seed 7 --json > log.jsonl");
   verb.callback([options, &verb, &action] {
     if (!options->config.empty()) apply_config(verb, options->config);
-    if (options->hidden && options->hidden == std::vector<std::int64_t>{0}) options->hidden->clear();
-    if (options->hidden && std::count(options->hidden->begin(), options->hidden->end(), 0) > 0) {
+    if (options->table.hidden && options->table.hidden == std::vector<std::int64_t>{0}) options->table.hidden->clear();
+    if (options->table.hidden && std::count(options->table.hidden->begin(), options->table.hidden->end(), 0) > 0) {
       usage("--hidden: a layer of size 0 stands among others; leave it out, or give 0 alone for no hidden layer");
     }
     action = [options] { return run_train(*options); };

@@ -27,6 +27,7 @@
 #include "pellucid/optim.h"           // IWYU pragma: export
 #include "pellucid/precision.h"       // IWYU pragma: export
 #include "pellucid/random.h"          // IWYU pragma: export
+#include "pellucid/tabular.h"         // IWYU pragma: export
 #include "pellucid/threads.h"         // IWYU pragma: export
 #include "pellucid/train.h"           // IWYU pragma: export
 #include "pellucid/transform.h"       // IWYU pragma: export

@@ -1,16 +1,18 @@
 // The default recipes, and how names become parts.
-#include "recipe.h"
+#include "tables/recipe.h"
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "pellucid/init.h"
 #include "pellucid/loss.h"
 #include "pellucid/networks.h"
+#include "pellucid/ops.h"
 #include "pellucid/optim.h"
 #include "pellucid/precision.h"
 
-namespace pellucid::cli {
+namespace pellucid::tables {
 namespace {
 
 constexpr std::pair<const char*, const char*> kActivations[] = {
@@ -30,7 +32,16 @@ constexpr std::pair<const char*, const char*> kActivations[] = {
     {"identity", "Identity"},
 };
 
-std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+void check_name(const char* option, const std::string& name, const std::vector<std::string>& known) {
+  if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return;
+  misfit("{} {} is not known; take one of: {}", option, name, joined(known));
+}
 
 // "huber=0.5" is the loss huber with 0.5.
 std::pair<std::string, std::optional<double>> loss_parts(const std::string& text) {
@@ -39,7 +50,7 @@ std::pair<std::string, std::optional<double>> loss_parts(const std::string& text
   double value = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + equals + 1, end, value);
-  if (error != std::errc() || stop != end) usage("--loss: '{}': a number belongs after '='", text);
+  if (error != std::errc() || stop != end) misfit("loss '{}': a number belongs after '='", text);
   return {text.substr(0, equals), value};
 }
 
@@ -64,32 +75,19 @@ nn::Description described(const char* type) { return {.name = "", .type = type, 
 
 }  // namespace
 
-std::vector<std::string> activation_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, type] : kActivations) names.emplace_back(name);
-  return names;
-}
-
-std::vector<std::string> loss_names(data::Task task) {
-  if (task == data::Task::kClassification) return {"cross_entropy", "focal"};
-  return {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "quantile"};
-}
-
-double validation_share(const TrainOptions& options, data::Source source) {
+double validation_share(const TableOptions& options, data::Source source) {
   return options.validation.value_or(source == data::Source::kPictures ? 0.1 : 0.2);
 }
 
-Recipe make_recipe(const TrainOptions& options, data::Source source, data::Task task, std::int64_t rows,
+Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows,
                    bool validated) {
+  check_name("activation", options.activation, table_activations());
+  check_name("optimizer", options.optimizer, optim::names());
+  check_name("schedule", options.schedule, schedule::names());
+  check_name("precision", options.precision, {"float32", "bfloat16"});
   const bool pictures = source == data::Source::kPictures;
   const bool classes = task == data::Task::kClassification;
   Recipe recipe;
-  const bool conv = options.network == "conv";
-  if (conv && !pictures) usage("--network conv is for pictures, and '{}' is a table; leave it out", options.data);
-  if (conv && (options.hidden || !options.activation.empty())) {
-    usage("--hidden and --activation are for --network dense; conv has stages of its own: leave them out");
-  }
-  recipe.network = options.network;
   recipe.precision = options.precision;
   recipe.hidden = options.hidden.value_or(pictures ? std::vector<std::int64_t>{256, 128}
                                                    : std::vector<std::int64_t>{256, 256, 256});
@@ -113,36 +111,31 @@ Recipe make_recipe(const TrainOptions& options, data::Source source, data::Task 
   if (recipe.patience == 0) recipe.patience.reset();
   recipe.calibrate = options.calibrate && classes && validated;
   if (recipe.patience && !validated) {
-    usage("--patience {} needs rows to validate on, and --validation is 0; leave one of them out", *recipe.patience);
+    misfit("patience {} needs rows to validate on, and none are held out; leave it out, or validation 0",
+           *recipe.patience);
   }
   const auto [loss, value] = loss_parts(recipe.loss);
-  const std::vector<std::string> losses = loss_names(task);
+  const std::vector<std::string> losses = table_losses(task);
   if (std::find(losses.begin(), losses.end(), loss) == losses.end()) {
-    usage("--loss {} is not for {}; take one of: {}", loss, data::name_of(task), joined(losses));
+    misfit("loss {} is not for {}; take one of: {}", loss, data::name_of(task), joined(losses));
   }
   if (value && loss != "huber" && loss != "quantile" && loss != "focal") {
-    usage("--loss {}: the loss {} has no number to set; leave '={}' out", recipe.loss, loss, *value);
+    misfit("loss {}: the loss {} has no number to set; leave '={}' out", recipe.loss, loss, *value);
   }
   if (recipe.label_smoothing > 0 && loss != "cross_entropy") {
-    usage("--label-smoothing {} is for cross_entropy alone, and the loss is {}; leave it out", recipe.label_smoothing,
-          loss);
+    misfit("label_smoothing {} is for cross_entropy alone, and the loss is {}; leave it out", recipe.label_smoothing,
+           loss);
   }
   return recipe;
 }
 
-nn::Sequential make_network(const Recipe& recipe, const Shape& input, std::int64_t outputs, std::uint64_t seed) {
+nn::Sequential make_network(const Recipe& recipe, std::int64_t inputs, std::int64_t outputs, bool flatten,
+                            std::uint64_t seed) {
   nn::Sequential network;
-  if (recipe.network == "conv") {
-    const std::int64_t channels = input.size() > 2 ? input[2] : 1;
-    network.push_back(nn::ConvNet({.channels = channels, .classes = outputs, .dropout = recipe.dropout}));
-    nn::initialize(network, random::key(seed));
-    return network;
-  }
-  std::int64_t width = 1;
-  for (const std::int64_t size : input) width *= size;
-  if (input.size() > 1) network.push_back(nn::Flatten());
+  if (flatten) network.push_back(nn::Flatten());
   const auto* activation = std::find_if(std::begin(kActivations), std::end(kActivations),
                                         [&](const auto& row) { return recipe.activation == row.first; });
+  std::int64_t width = inputs;
   for (const std::int64_t hidden : recipe.hidden) {
     network.push_back(
         nn::Linear(width, hidden, {.weight_initializer = weights_for(recipe.activation), .bias_initializer = {}}));
@@ -155,8 +148,7 @@ nn::Sequential make_network(const Recipe& recipe, const Shape& input, std::int64
   return network;
 }
 
-FitOptions fit_options(const Recipe& recipe, data::Task task, std::int64_t rows, const nn::Sequential&,
-                       std::uint64_t seed) {
+FitOptions fit_options(const Recipe& recipe, data::Task task, std::int64_t rows, std::uint64_t seed) {
   const std::int64_t steps = (rows + recipe.batch - 1) / recipe.batch * recipe.epochs;
   optim::Rule rule = optim::by_name(recipe.optimizer, schedule::by_name(recipe.schedule, recipe.learning_rate, steps));
   std::visit(
@@ -181,26 +173,63 @@ FitOptions fit_options(const Recipe& recipe, data::Task task, std::int64_t rows,
   return options;
 }
 
-Json to_json(const Recipe& recipe) {
-  Json json = {{"hidden", recipe.hidden},
-               {"activation", recipe.activation},
-               {"dropout", recipe.dropout},
-               {"loss", recipe.loss},
-               {"label_smoothing", recipe.label_smoothing},
-               {"optimizer", recipe.optimizer},
-               {"learning_rate", recipe.learning_rate},
-               {"weight_decay", recipe.weight_decay},
-               {"schedule", recipe.schedule},
-               {"batch", recipe.batch},
-               {"epochs", recipe.epochs},
-               {"average", recipe.average},
-               {"calibrate", recipe.calibrate},
-               {"l1", recipe.l1},
-               {"l2", recipe.l2}};
-  if (recipe.network != "dense") json["network"] = recipe.network;
+nlohmann::json to_json(const Recipe& recipe) {
+  nlohmann::json json = {{"hidden", recipe.hidden},
+                         {"activation", recipe.activation},
+                         {"dropout", recipe.dropout},
+                         {"loss", recipe.loss},
+                         {"label_smoothing", recipe.label_smoothing},
+                         {"optimizer", recipe.optimizer},
+                         {"learning_rate", recipe.learning_rate},
+                         {"weight_decay", recipe.weight_decay},
+                         {"schedule", recipe.schedule},
+                         {"batch", recipe.batch},
+                         {"epochs", recipe.epochs},
+                         {"average", recipe.average},
+                         {"calibrate", recipe.calibrate},
+                         {"l1", recipe.l1},
+                         {"l2", recipe.l2}};
   if (recipe.precision != "float32") json["precision"] = recipe.precision;
   if (recipe.patience) json["patience"] = *recipe.patience;
   return json;
 }
 
-}  // namespace pellucid::cli
+nlohmann::json history_of(const FitResult& result, const std::string& metric) {
+  nlohmann::json history = nlohmann::json::array();
+  for (const Epoch& epoch : result.history) {
+    nlohmann::json row = {{"loss", epoch.loss}};
+    if (epoch.validation_loss) row["validation_loss"] = *epoch.validation_loss;
+    if (!epoch.metrics.empty()) row[metric] = epoch.metrics[0];
+    history.push_back(std::move(row));
+  }
+  return history;
+}
+
+Array output_of(nn::Ref network, data::Task task, const Array& x) {
+  Array output = predict(network, x);
+  if (task == data::Task::kClassification) output = softmax(output);
+  return output.evaluate();
+}
+
+std::vector<std::int64_t> count_classes(const Array& labels, std::size_t classes) {
+  std::vector<std::int64_t> counts(classes);
+  for (const std::int64_t label : labels.to_vector<std::int64_t>()) ++counts[static_cast<std::size_t>(label)];
+  return counts;
+}
+
+}  // namespace pellucid::tables
+
+namespace pellucid {
+
+std::vector<std::string> table_activations() {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : tables::kActivations) names.emplace_back(name);
+  return names;
+}
+
+std::vector<std::string> table_losses(data::Task task) {
+  if (task == data::Task::kClassification) return {"cross_entropy", "focal"};
+  return {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh", "quantile"};
+}
+
+}  // namespace pellucid

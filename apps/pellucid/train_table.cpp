@@ -1,0 +1,131 @@
+// Training on a table: the library's fit_table, and what is shown of it.
+#include <optional>
+
+#include "pellucid/io.h"
+#include "report.h"
+#include "training.h"
+
+namespace pellucid::cli {
+namespace {
+
+using Line = nlohmann::ordered_json;
+
+std::string kind_of(const data::Feature& feature) {
+  switch (feature.kind) {
+    case data::Feature::Kind::kNumber:
+      return "number";
+    case data::Feature::Kind::kBinary:
+      return fmt::format("two values: {}, {}", shortened(feature.levels[0], 20), shortened(feature.levels[1], 20));
+    case data::Feature::Kind::kCategory:
+      return fmt::format("category of {} values", feature.levels.size());
+    case data::Feature::Kind::kDate:
+      return fmt::format("date: {}", fmt::join(feature.parts, ", "));
+  }
+  return "";
+}
+
+void show_columns(const data::Preprocessing& preprocessing, const io::Table& table) {
+  constexpr std::size_t kMost = 40;
+  std::vector<std::vector<std::string>> rows = {{"column", "is", "missing", "inputs"}};
+  for (const data::Feature& feature : preprocessing.features) {
+    if (rows.size() > kMost) break;
+    const std::int64_t missing = table.at(feature.column).count_missing();
+    rows.push_back({shortened(feature.column, 32), kind_of(feature), missing == 0 ? "" : grouped(missing),
+                    std::to_string(feature.inputs())});
+  }
+  say(aligned(rows, {false, false, true, true}));
+  if (preprocessing.features.size() > kMost) {
+    say("  ... and {} more columns\n", preprocessing.features.size() - kMost);
+  }
+  for (std::size_t i = 0; i < std::min(preprocessing.dropped.size(), kMost); ++i) {
+    say("  left out: {}: {}\n", shortened(preprocessing.dropped[i].first, 32), preprocessing.dropped[i].second);
+  }
+}
+
+void show_table(const TrainOptions& options, const TablePlan& plan, const io::Table& table,
+                const std::string& guessed) {
+  const data::Preprocessing& preprocessing = plan.model.preprocessing;
+  const data::Target& target = preprocessing.target;
+  if (options.json) {
+    Line columns = Line::array();
+    for (const data::Feature& feature : preprocessing.features) {
+      columns.push_back({{"name", feature.column}, {"kind", kind_of(feature)}, {"inputs", feature.inputs()}});
+    }
+    Line dropped = Line::object();
+    for (const auto& [column, reason] : preprocessing.dropped) dropped[column] = reason;
+    Line line = {{"event", "data"}, {"source", table.source}, {"rows", table.rows}, {"target", target.name}};
+    if (!guessed.empty()) line["target_guessed"] = guessed;
+    line.update({{"task", data::name_of(target.task)},
+                 {"classes", target.classes},
+                 {"class_counts", plan.class_counts},
+                 {"columns", columns},
+                 {"left_out", dropped},
+                 {"training_rows", plan.training_rows},
+                 {"validation_rows", plan.validation_rows},
+                 {"test_rows", plan.test_rows}});
+    print_json(line);
+    return;
+  }
+  if (options.quiet) return;
+  say("{}: {}, {}\n", table.source, counted(table.rows, "row", "rows"),
+      counted(static_cast<std::int64_t>(table.columns.size()), "column", "columns"));
+  for (const std::string& note : table.notes) say("  note: {}\n", note);
+  const std::string why = guessed.empty() ? "" : fmt::format(" (guessed: {}; --target COLUMN takes another)", guessed);
+  if (target.task == data::Task::kClassification) {
+    say("target: {}{}: {} classes: {}\n", target.name, why, target.classes.size(),
+        class_list(target, plan.class_counts));
+  } else {
+    say("target: {}{}: a number, mean {:.6g}, standard deviation {:.6g}, from {:.6g} to {:.6g}\n", target.name, why,
+        target.mean, target.scale, target.low, target.high);
+  }
+  show_columns(preprocessing, table);
+}
+
+}  // namespace
+
+Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint) {
+  if (!options.classes.empty()) usage("--classes names the classes of pictures, and '{}' is a table", options.data);
+  if (!options.size.empty()) usage("--size is the size of pictures, and '{}' is a table; leave it out", options.data);
+  if (options.network == "conv") {
+    usage("--network conv is for pictures, and '{}' is a table; leave it out", options.data);
+  }
+  io::CsvOptions reading;
+  if (!options.quiet && !options.json) reading.progress = reading_line(options.data);
+  const io::Table table = io::read_csv(options.data, reading);
+  data::TargetGuess guess{.name = options.target, .reason = ""};
+  if (options.target.empty()) guess = data::guess_target(table);
+
+  TableOptions fitting = options.table;
+  if (options.task == "classification") fitting.task = data::Task::kClassification;
+  if (options.task == "regression") fitting.task = data::Task::kRegression;
+  fitting.checkpoint = checkpoint;
+  std::optional<ProgressView> view;
+  fitting.on_plan = [&](const TablePlan& plan) {
+    const data::Target& target = plan.model.target();
+    show_table(options, plan, table, guess.reason);
+    show_plan(options, Json::parse(plan.recipe), plan.model.network, {plan.model.preprocessing.inputs()},
+              plan.model.classifies() ? static_cast<std::int64_t>(target.classes.size()) : 1, plan.training_rows,
+              plan.validation_rows);
+    view.emplace(progress_setup(options, target.task, plan.epochs, plan.training_rows, plan.may_stop_early));
+  };
+  fitting.on_epoch = [&](const Epoch& epoch) {
+    view->epoch(epoch);
+    return true;
+  };
+  fitting.on_progress = [&](const Progress& progress) {
+    view->within(progress);
+    return true;
+  };
+  TableFit fit = fit_table(table, guess.name, fitting);
+  view->finish();
+  Trained trained;
+  trained.model = model_of(std::move(fit.model));
+  trained.model.training["data"]["name"] = base_name(options.data);
+  trained.result = std::move(fit.training);
+  trained.validation = std::move(fit.validation);
+  trained.test = std::move(fit.test);
+  trained.test_name = "test rows, which nothing was chosen by";
+  return trained;
+}
+
+}  // namespace pellucid::cli

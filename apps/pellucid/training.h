@@ -1,0 +1,57 @@
+// What the parts of `train` share: its options, what comes out of training, and what is shown on the way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli.h"
+#include "model.h"
+#include "pellucid/tabular.h"
+#include "progress.h"
+
+namespace pellucid::cli {
+
+/// The options of `train`, as they were given.
+struct TrainOptions {
+  std::string data;
+  std::string target;  // empty: guessed
+  std::string task = "auto";
+  std::vector<std::string> classes;  // names for the classes of pictures
+  std::vector<std::int64_t> size;    // of pictures: empty, one number, or height and width
+  std::string network = "dense";     // or conv, for pictures
+  TableOptions table;                // what pictures have of it serves them too
+
+  int threads = 0;  // 0: as the environment says
+  std::string out, log, config;
+  bool json = false, quiet = false, resume = false;
+};
+
+/// Trains and saves; gives the exit status.
+int run_train(TrainOptions options);
+
+/// What training gave.
+struct Trained {
+  Model model;
+  FitResult result;
+  TablePart validation, test;  // what the model says of them
+  std::string test_name;       // "test images"
+};
+/// Each shows the data and the plan, and trains with the view that run_train finishes.
+Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint);
+Trained train_pictures(const TrainOptions& options, const Checkpoint& checkpoint);
+
+// ---- What both show -------------------------------------------------------------------------------------------------
+
+/// Without its folders.
+std::string base_name(const std::string& data);
+/// "good 71.8 %, bad 28.2 %", some of them.
+std::string class_list(const data::Target& target, const std::vector<std::int64_t>& counts);
+/// The network, the training and the validation that are to come; `recipe` is JSON. `input`: sizes of one example.
+void show_plan(const TrainOptions& options, const Json& recipe, const nn::Sequential& network, const Shape& input,
+               std::int64_t outputs, std::int64_t rows, std::int64_t validated);
+/// The lines about epochs.
+ProgressView::Setup progress_setup(const TrainOptions& options, data::Task task, std::int64_t epochs, std::int64_t rows,
+                                   bool may_stop_early);
+
+}  // namespace pellucid::cli

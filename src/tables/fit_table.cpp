@@ -1,0 +1,306 @@
+// fit_table: rows into parts, columns into inputs, a recipe, training, calibration, and the record of it all.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/fail.h"
+#include "pellucid/metrics.h"
+#include "pellucid/ops.h"
+#include "pellucid/version.h"
+#include "tables/recipe.h"
+
+namespace pellucid {
+
+using base::fail;
+using nlohmann::json;
+
+namespace tables {
+
+namespace {
+
+// The columns to be taken as categories, as text.
+io::Table with_categories(const io::Table& table, const std::vector<std::string>& names) {
+  io::Table changed = table;
+  for (const std::string& name : names) {
+    table.at(name);
+    io::Column& column = changed.columns[static_cast<std::size_t>(table.find(name))];
+    if (column.text) continue;
+    io::Column text;
+    text.name = name;
+    text.text = true;
+    std::map<std::string, std::int32_t> codes;
+    for (std::int64_t row = 0; row < column.size(); ++row) {
+      if (column.missing(row)) {
+        text.codes.push_back(-1);
+        continue;
+      }
+      const std::string field = column.field(row);
+      const auto [at, added] = codes.try_emplace(field, static_cast<std::int32_t>(text.levels.size()));
+      if (added) text.levels.push_back(field);
+      text.codes.push_back(at->second);
+    }
+    column = std::move(text);
+  }
+  return changed;
+}
+
+struct RowParts {
+  data::Rows training, validation, test;
+};
+
+RowParts split_rows(const data::Rows& rows, const std::vector<std::int32_t>& classes, const TableOptions& options,
+                    double validation) {
+  RowParts parts{.training = rows, .validation = {}, .test = {}};
+  if (options.test > 0) {
+    data::Split split = data::split(rows, options.test, options.seed + 1, classes);
+    parts.test = std::move(split.held_out);
+    parts.training = std::move(split.training);
+  }
+  if (validation > 0) {
+    data::Split split = data::split(parts.training, validation, options.seed, classes);
+    parts.validation = std::move(split.held_out);
+    parts.training = std::move(split.training);
+  }
+  return parts;
+}
+
+// Weights of the rows, with those of their classes in them; undefined where all are equal.
+Array weights_of(const TableOptions& options, const data::Target& target, const Array& y, const data::Rows& rows) {
+  if (options.sample_weights.empty() && !options.balanced && options.class_weights.empty()) return {};
+  std::vector<double> weights(rows.size(), 1);
+  if (!options.sample_weights.empty()) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      weights[i] = options.sample_weights[static_cast<std::size_t>(rows[i])];
+    }
+  }
+  if (options.balanced || !options.class_weights.empty()) {
+    const std::vector<double> factors = class_factors(options, target, y, weights);
+    const auto labels = y.to_vector<std::int64_t>();
+    for (std::size_t i = 0; i < rows.size(); ++i) weights[i] *= factors[static_cast<std::size_t>(labels[i])];
+  }
+  return astype(Array::from(weights), float32).evaluate();
+}
+
+TablePart part_of(TableModel& model, const data::Rows& rows, const Dataset& set) {
+  if (rows.empty()) return {};
+  return {.rows = rows, .output = model.output(set.x), .y = set.y};
+}
+
+}  // namespace
+
+void check_options(const TableOptions& options, const io::Table& table, const data::Target& target) {
+  const auto rows = static_cast<std::size_t>(table.rows);
+  const auto share = [](const char* name, double value) {
+    if (!(value >= 0 && value < 1)) misfit("{} {} must be at least 0 and less than 1", name, value);
+  };
+  share("validation", options.validation.value_or(0));
+  share("test", options.test);
+  share("dropout", options.dropout.value_or(0));
+  share("label_smoothing", options.label_smoothing.value_or(0));
+  share("average", options.average.value_or(0));
+  const auto positive = [](const char* name, double value) {
+    if (!(value > 0)) misfit("{} {} must be above 0", name, value);
+  };
+  positive("learning_rate", options.learning_rate.value_or(1));
+  positive("batch", static_cast<double>(options.batch.value_or(1)));
+  positive("epochs", static_cast<double>(options.epochs.value_or(1)));
+  positive("max_seconds", options.max_seconds.value_or(1));
+  const auto none_below_0 = [](const char* name, double value) {
+    if (!(value >= 0)) misfit("{} {} must not be below 0", name, value);
+  };
+  none_below_0("weight_decay", options.weight_decay.value_or(0));
+  none_below_0("l1", options.l1);
+  none_below_0("l2", options.l2);
+  none_below_0("patience", static_cast<double>(options.patience.value_or(0)));
+  for (const std::int64_t size : options.hidden.value_or(std::vector<std::int64_t>())) {
+    if (size < 1) misfit("hidden: a layer of size {} stands among the others; sizes are positive", size);
+  }
+  if (!options.sample_weights.empty() && options.sample_weights.size() != rows) {
+    misfit("sample_weights are {}, and the table has {} rows; give one for each", options.sample_weights.size(), rows);
+  }
+  for (std::size_t i = 0; i < options.sample_weights.size(); ++i) {
+    const double weight = options.sample_weights[i];
+    if (!(weight >= 0 && std::isfinite(weight))) {
+      misfit("sample_weights: {} of row {} must be finite and not below 0", weight, i);
+    }
+  }
+  const bool classes = target.task == data::Task::kClassification;
+  if (!classes && (options.balanced || !options.class_weights.empty())) {
+    misfit("class_weights are for classes, and '{}' is a number; leave them out", target.name);
+  }
+  for (const auto& [name, weight] : options.class_weights) {
+    if (std::find(target.classes.begin(), target.classes.end(), name) == target.classes.end()) {
+      misfit("class_weights: '{}' is no class of '{}'", name, target.name);
+    }
+    if (!(weight > 0 && std::isfinite(weight))) misfit("class_weights: {} of '{}' must be above 0", weight, name);
+  }
+}
+
+std::vector<double> class_factors(const TableOptions& options, const data::Target& target, const Array& y,
+                                  const std::vector<double>& weights) {
+  std::vector<double> factors(target.classes.size(), 1);
+  if (options.balanced) {
+    std::vector<double> sums(factors.size());
+    const auto labels = y.to_vector<std::int64_t>();
+    double total = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      sums[static_cast<std::size_t>(labels[i])] += weights[i];
+      total += weights[i];
+    }
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      if (sums[i] > 0) factors[i] = total / (static_cast<double>(factors.size()) * sums[i]);
+    }
+  }
+  for (const auto& [name, weight] : options.class_weights) {
+    const auto at = std::find(target.classes.begin(), target.classes.end(), name) - target.classes.begin();
+    factors[static_cast<std::size_t>(at)] *= weight;
+  }
+  return factors;
+}
+
+Metric score_in_units(double scale) {
+  return {"root_mean_squared_error",
+          [scale](const Array& prediction, const Array& truth, const Array& weights) {
+            return metrics::root_mean_squared_error(prediction, truth, weights) * scale;
+          },
+          false};
+}
+
+}  // namespace tables
+
+TableFit fit_table(const io::Table& given, const std::string& name, const TableOptions& options) {
+  using namespace tables;
+  const io::Table table = with_categories(given, options.categories);
+  const data::Rows rows = data::labelled_rows(table, name);
+  // The classes are those of all rows, so that they are there to split by; the numbers come from training rows below.
+  const data::Target whole = data::fit_target(table, name, options.task, rows);
+  check_options(options, table, whole);
+  const double share = validation_share(options, data::Source::kTable);
+  const RowParts parts = split_rows(rows, data::class_numbers(whole, table), options, share);
+
+  TableFit result;
+  TableModel& model = result.model;
+  const data::Target fitted = data::fit_target(table, name, whole.task, parts.training);
+  model.preprocessing =
+      data::fit_preprocessing(table, fitted, parts.training, {.ignore = options.ignore}, io::CsvOptions{});
+  const data::Target& target = model.target();
+  const bool classes = model.classifies();
+  const auto examples = [&](const data::Rows& chosen) {
+    if (chosen.empty()) return Dataset{};
+    const Array y = data::encode_target(target, table, chosen);
+    return Dataset{.x = data::encode(model.preprocessing, table, chosen).x,
+                   .y = y,
+                   .weights = weights_of(options, target, y, chosen)};
+  };
+  const Dataset training = examples(parts.training), validation = examples(parts.validation),
+                test = examples(parts.test);
+  const auto count = static_cast<std::int64_t>(parts.training.size());
+
+  const Recipe recipe = make_recipe(options, data::Source::kTable, target.task, count, !parts.validation.empty());
+  model.network = make_network(recipe, training.x.size(1),
+                               classes ? static_cast<std::int64_t>(target.classes.size()) : 1, false, options.seed);
+  json record;
+  std::vector<std::int64_t> counts;
+  if (classes) record["class_counts"] = counts = count_classes(training.y, target.classes.size());
+  if (options.on_plan) {
+    options.on_plan({.model = model,
+                     .training_rows = count,
+                     .validation_rows = static_cast<std::int64_t>(parts.validation.size()),
+                     .test_rows = static_cast<std::int64_t>(parts.test.size()),
+                     .class_counts = counts,
+                     .recipe = to_json(recipe).dump(),
+                     .epochs = recipe.epochs,
+                     .may_stop_early = recipe.patience.has_value()});
+  }
+
+  FitOptions fitting = fit_options(recipe, target.task, count, options.seed);
+  if (!classes) fitting.metrics = {score_in_units(target.scale)};
+  if (!parts.validation.empty()) fitting.validation = validation;
+  fitting.max_seconds = options.max_seconds;
+  fitting.on_epoch = options.on_epoch;
+  fitting.on_progress = options.on_progress;
+  fitting.catch_interrupt = options.catch_interrupt;
+  fitting.checkpoint = options.checkpoint;
+  fitting.checkpoint.note = to_json(recipe).dump();
+  result.training = fit(model.network, training, fitting);
+  if (result.training.reason == Reason::kDiverged) fail("training {}; there is no model", result.training.explanation);
+  if (recipe.calibrate && result.training.kept_epoch > 0) {
+    record["calibration"] = calibrate(model.network, validation.x, validation.y);
+  }
+
+  record["program"] = std::string("pellucid ") + version();
+  record["data"] = {{"rows", table.rows},
+                    {"training_rows", count},
+                    {"validation_rows", parts.validation.size()},
+                    {"test_rows", parts.test.size()}};
+  json& columns = record["data"]["columns"] = json::array();
+  for (const io::Column& column : table.columns) {
+    if (column.name != name) columns.push_back(column.name);
+  }
+  record["recipe"] = to_json(recipe);
+  record["seed"] = options.seed;
+  record["end"] = {{"reason", name_of(result.training.reason)},
+                   {"epoch", result.training.epoch},
+                   {"kept_epoch", result.training.kept_epoch},
+                   {"steps", result.training.steps}};
+  record["history"] = history_of(result.training, fitting.metrics[0].name);
+  model.record = record.dump();
+  result.validation = part_of(model, parts.validation, validation);
+  result.test = part_of(model, parts.test, test);
+  return result;
+}
+
+namespace {
+
+io::Table with_target(const Array& x, const Array& y) {
+  io::Table table = table_of(x);
+  if (y.rank() != 1 || y.size(0) != table.rows) {
+    fail("fit_table: y has shape {}, and x has {} rows; give one number for each row", y.shape(), table.rows);
+  }
+  io::Column column;
+  column.name = "y";
+  column.numbers = astype(y, float64).to_vector<double>();
+  table.columns.push_back(std::move(column));
+  return table;
+}
+
+}  // namespace
+
+TableFit fit_table(const Array& x, const Array& y, const TableOptions& options) {
+  return fit_table(with_target(x, y), "y", options);
+}
+
+FitResult update_table_model(TableModel& model, const io::Table& table, const TableOptions& options) {
+  using namespace tables;
+  const data::Target& target = model.target();
+  check_options(options, table, target);
+  const data::Rows rows = data::labelled_rows(table, target.name);
+  if (rows.empty()) fail("update_table_model: no row has a value in the target column '{}'", target.name);
+  const Array y = data::encode_target(target, table, rows);
+  const Dataset training{
+      .x = data::encode(model.preprocessing, table, rows).x, .y = y, .weights = weights_of(options, target, y, rows)};
+  TableOptions chosen = options;
+  chosen.epochs = options.epochs.value_or(1);
+  if (chosen.schedule.empty()) chosen.schedule = "constant";
+  if (!chosen.learning_rate) chosen.learning_rate = 1e-3;
+  chosen.patience.reset();
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const Recipe recipe = make_recipe(chosen, data::Source::kTable, target.task, count, false);
+  FitOptions fitting = fit_options(recipe, target.task, count, options.seed);
+  if (!model.classifies()) fitting.metrics = {score_in_units(target.scale)};
+  fitting.max_seconds = options.max_seconds;
+  fitting.on_epoch = options.on_epoch;
+  fitting.on_progress = options.on_progress;
+  fitting.catch_interrupt = options.catch_interrupt;
+  FitResult result = fit(model.network, training, fitting);
+  if (result.reason == Reason::kDiverged) fail("training {}; the model is as it was", result.explanation);
+  return result;
+}
+
+FitResult update_table_model(TableModel& model, const Array& x, const Array& y, const TableOptions& options) {
+  io::Table table = with_target(x, y);
+  table.columns.back().name = model.target().name;
+  return update_table_model(model, table, options);
+}
+
+}  // namespace pellucid

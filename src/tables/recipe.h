@@ -1,0 +1,69 @@
+// From options and data to a network and a way to train it: what is given counts, and what is not is chosen by the
+// data. Pictures that a dense network learns take the same way.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/fail.h"
+#include "pellucid/tabular.h"
+
+namespace pellucid::tables {
+
+/// The options of training with every choice made.
+struct Recipe {
+  std::vector<std::int64_t> hidden;
+  std::string precision, activation, loss, optimizer, schedule;
+  double dropout = 0, learning_rate = 0, weight_decay = 0, label_smoothing = 0, average = 0, l1 = 0, l2 = 0;
+  std::int64_t batch = 0, epochs = 0;
+  std::optional<std::int64_t> patience;
+  bool calibrate = false;
+};
+
+/// Throws OptionError: the text of `format`, which begins with the option's name.
+template <class... Args>
+[[noreturn]] void misfit(std::string_view format, const Args&... args) {
+  throw OptionError(base::format(format, args...));
+}
+
+/// The share of rows to validate on.
+double validation_share(const TableOptions& options, data::Source source);
+
+/// `rows`: of training; `validated`: there are rows to validate on. Throws OptionError where options do not fit.
+Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows,
+                   bool validated);
+
+/// Layers from `inputs` numbers (after flattening, where `flatten`) to `outputs`, with fresh parameters.
+nn::Sequential make_network(const Recipe& recipe, std::int64_t inputs, std::int64_t outputs, bool flatten,
+                            std::uint64_t seed);
+
+/// Loss, optimiser, schedule, batches and stops; the caller adds data and callbacks.
+FitOptions fit_options(const Recipe& recipe, data::Task task, std::int64_t rows, std::uint64_t seed);
+
+/// Every choice, for the training record.
+nlohmann::json to_json(const Recipe& recipe);
+
+/// The epochs, for the training record.
+nlohmann::json history_of(const FitResult& result, const std::string& metric);
+
+/// Probabilities (rows, classes), or standardised values (rows, 1), of the network's inputs.
+Array output_of(nn::Ref network, data::Task task, const Array& x);
+
+/// Multiplies the scores of classes by the factor in [1/8, 8] for which the log loss on (x, y) is least (temperature
+/// scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks"), and gives the factor. It goes into the last
+/// layer's parameters.
+double calibrate(nn::Sequential& network, const Array& x, const Array& y);
+
+/// Throws OptionError where an option is out of its range or does not fit the table.
+void check_options(const TableOptions& options, const io::Table& table, const data::Target& target);
+/// What the rows of each class count by options.balanced and class_weights; y: of rows that count `weights`.
+std::vector<double> class_factors(const TableOptions& options, const data::Target& target, const Array& y,
+                                  const std::vector<double>& weights);
+/// The root mean squared error of standardised numbers, in units of the target.
+Metric score_in_units(double scale);
+
+/// How often each class occurs among labels (n) in [0, classes).
+std::vector<std::int64_t> count_classes(const Array& labels, std::size_t classes);
+
+}  // namespace pellucid::tables

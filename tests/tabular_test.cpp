@@ -1,0 +1,121 @@
+// fit_table and TableModel: what the shell, C++ and Python share.
+#include "pellucid/tabular.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "pellucid/ops.h"
+#include "pellucid/random.h"
+#include "support/message.h"
+
+namespace pellucid {
+namespace {
+
+// Two classes of points in the plane, and a third column of noise.
+io::Table points(std::int64_t rows) {
+  std::string text = "a,b,c,kind\n";
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const double a = std::sin(static_cast<double>(i) * 1.7), b = std::cos(static_cast<double>(i) * 2.3);
+    text += io::to_text(a) + "," + io::to_text(b) + "," + std::to_string(i % 7) + (a + b > 0 ? ",yes\n" : ",no\n");
+  }
+  return io::parse_csv(text);
+}
+
+const TableOptions kSmall = {.hidden = std::vector<std::int64_t>{16}, .epochs = 30};
+
+TEST(Tabular, OneFileServesAll) {
+  const io::Table table = points(200);
+  TableFit fit = fit_table(table, "kind", kSmall);
+  EXPECT_EQ(fit.training.reason, Reason::kMaxEpochs);
+  EXPECT_EQ(fit.validation.rows.size(), 40u);
+  EXPECT_EQ(fit.validation.output.shape(), (Shape{40, 2}));
+  const auto path = (std::filesystem::temp_directory_path() / "pellucid_tabular_test.safetensors").string();
+  fit.model.save(path);
+  TableModel loaded = TableModel::load(path);
+  const Array before = fit.model.predict(table), after = loaded.predict(table);
+  EXPECT_EQ(before.shape(), (Shape{200, 2}));
+  EXPECT_EQ(before.to_vector<float>(), after.to_vector<float>());
+  EXPECT_EQ(loaded.record, fit.model.record);
+  // Numbers in the order of training are the same as columns by their names.
+  io::Table numbers = table;
+  numbers.columns.pop_back();
+  std::vector<double> flat;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    for (const io::Column& column : numbers.columns) flat.push_back(column.numbers[static_cast<std::size_t>(i)]);
+  }
+  EXPECT_EQ(loaded.predict(Array::from(flat, {200, 3})).to_vector<float>(), after.to_vector<float>());
+  EXPECT_PRED2(contains, message_of([&] {
+                 loaded.predict(Array::from(flat, {300, 2}));
+               }),
+               "predict: x has 2 columns, and the model was trained on 3; give them all, in the order of training");
+  std::filesystem::remove(path);
+}
+
+TEST(Tabular, LearnsFromArrays) {
+  const Array x = random::normal(random::key(1), {300, 2}, 0, 1, float64);
+  const Array y = reshape(sum(x * Array::from(std::vector<double>{3, -2}), {1}), {-1});
+  TableFit fit = fit_table(x, y, {.hidden = std::vector<std::int64_t>{32}, .epochs = 60});
+  const Array said = fit.model.predict(x);
+  ASSERT_EQ(said.shape(), (Shape{300}));
+  EXPECT_LT(mean(square(said - y)).item<double>(), 0.5);
+  EXPECT_PRED2(contains, message_of([&] { fit_table(x, random::normal(random::key(2), {299})); }),
+               "fit_table: y has shape [299], and x has 300 rows; give one number for each row");
+}
+
+TEST(Tabular, GoesOnWithAModel) {
+  const io::Table table = points(200);
+  TableFit fit = fit_table(table, "kind", {.hidden = std::vector<std::int64_t>{8}, .epochs = 1});
+  const auto loss = [&] { return update_table_model(fit.model, table, {.learning_rate = 0.01}).loss; };
+  const double first = loss();
+  for (int i = 0; i < 20; ++i) loss();
+  EXPECT_LT(loss(), 0.8 * first);
+}
+
+TEST(Tabular, ClassesCountByTheirWeights) {
+  // Nothing to learn from: what is said is how much each class counts.
+  std::string text = "a,kind\n";
+  for (int i = 0; i < 400; ++i) text += std::to_string(i % 5) + (i % 8 == 0 ? ",rare\n" : ",often\n");
+  const io::Table table = io::parse_csv(text);
+  const auto rare = [&](TableOptions options) {
+    options.hidden = std::vector<std::int64_t>{};
+    options.epochs = 40;
+    options.label_smoothing = 0;
+    options.learning_rate = 0.02;
+    options.weight_decay = 0;
+    TableFit fit = fit_table(table, "kind", options);
+    return mean(slice(fit.model.predict(table), 1, 1, 2)).item<double>();
+  };
+  EXPECT_NEAR(rare({}), 0.125, 0.03);
+  EXPECT_NEAR(rare({.balanced = true, .calibrate = false}), 0.5, 0.05);
+  EXPECT_NEAR(rare({.class_weights = {{"rare", 3}}, .calibrate = false}), 0.3, 0.05);
+  std::vector<double> weights;
+  for (int i = 0; i < 400; ++i) weights.push_back(i % 8 == 0 ? 7 : 1);
+  EXPECT_NEAR(rare({.sample_weights = weights, .calibrate = false}), 0.5, 0.05);
+}
+
+TEST(Tabular, OptionsThatDoNotFit) {
+  const io::Table table = points(50);
+  const auto refused = [&](const TableOptions& options, const std::string& message) {
+    EXPECT_PRED2(contains, message_of([&] { fit_table(table, "kind", options); }), message);
+  };
+  refused({.validation = 1.0}, "validation 1 must be at least 0 and less than 1");
+  refused({.test = -0.1}, "test -0.1 must be at least 0 and less than 1");
+  refused({.sample_weights = {1, 2}}, "sample_weights are 2, and the table has 50 rows; give one for each");
+  refused({.sample_weights = std::vector<double>(50, -1)},
+          "sample_weights: -1 of row 0 must be finite and not below 0");
+  refused({.class_weights = {{"maybe", 2}}}, "class_weights: 'maybe' is no class of 'kind'");
+  refused({.class_weights = {{"yes", 0}}}, "class_weights: 0 of 'yes' must be above 0");
+  refused({.hidden = std::vector<std::int64_t>{8, 0}},
+          "hidden: a layer of size 0 stands among the others; sizes are positive");
+  refused({.activation = "swoosh"}, "activation swoosh is not known; take one of: relu,");
+  refused({.learning_rate = 0.0}, "learning_rate 0 must be above 0");
+  refused({.weight_decay = -1.0}, "weight_decay -1 must not be below 0");
+  refused({.epochs = 0}, "epochs 0 must be above 0");
+  EXPECT_PRED2(contains, message_of([&] { fit_table(table, "a", {.balanced = true}); }),
+               "class_weights are for classes, and 'a' is a number; leave them out");
+}
+
+}  // namespace
+}  // namespace pellucid
