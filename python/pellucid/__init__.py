@@ -12,14 +12,17 @@ Arrays follow the Python array API standard (2024.12); see `docs/python.md` for 
 
 from . import _core
 from ._core import *  # noqa: F403  (the operations: made from the engine's records)
-from ._core import __version__, random  # noqa: F401
+from ._core import __version__  # noqa: F401
 from ._transforms import (  # noqa: F401
     checkpoint, compile, custom, grad, hessian_product, jacobian, jvp, scan, value_and_grad, vjp, vmap,
 )
 from ._types import finfo, iinfo, isdtype  # noqa: F401
 from ._types import namespace_info as __array_namespace_info__  # noqa: F401
 from ._types import unpickle_array as _unpickle_array  # noqa: F401
-from . import nn  # noqa: F401
+from ._train import fit  # noqa: F401
+
+del init, loss, metrics, optim, random, schedule  # noqa: F821  (the extension's; these are modules of the package)
+from . import init, loss, metrics, nn, optim, random, schedule  # noqa: F401
 
 __array_api_version__ = "2024.12"
 e = 2.718281828459045

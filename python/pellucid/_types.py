@@ -2,6 +2,7 @@
 
 import builtins as _builtins
 import collections as _collections
+import importlib as _importlib
 
 from . import _core
 
@@ -102,3 +103,8 @@ def namespace_info():
 
 def unpickle_array(values, dtype):
     return _core.asarray(values, dtype=dtype, copy=True)
+
+
+def call_by_name(module, name, arguments):
+    """For pickles of what a function of the extension made."""
+    return getattr(_importlib.import_module(module), name)(*arguments)

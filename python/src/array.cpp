@@ -303,24 +303,6 @@ void bind_array(nb::module_& m) {
         return x;
       },
       "Computes the value now, and gives the array itself.");
-  m.def(
-      "evaluate",
-      [](nb::args trees) {
-        Arrays arrays;
-        const auto collect = [&](const auto& self, nb::handle tree) -> void {
-          if (const Array* array = array_in(tree)) {
-            arrays.push_back(*array);
-          } else if (PyDict_Check(tree.ptr())) {
-            for (nb::handle value : nb::borrow<nb::dict>(tree).values()) self(self, value);
-          } else if (PyList_Check(tree.ptr()) || PyTuple_Check(tree.ptr())) {
-            for (nb::handle value : nb::borrow<nb::sequence>(tree)) self(self, value);
-          }
-        };
-        collect(collect, trees);
-        evaluate_released(arrays);
-      },
-      "Computes all arrays in the given trees in one plan, so that what they share is computed once.");
-
   nb::class_<nn::Parameter> parameter(
       m, "Parameter", "An array that is learned. It stands wherever an Array may stand; `value` is the Array.");
   parameter.def(

@@ -3,6 +3,10 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <optional>
 #include <string>
@@ -88,8 +92,11 @@ void bind_creation(nb::module_& m);
 void bind_transforms(nb::module_& m);
 void bind_compile(nb::module_& m);
 void bind_nn(nb::module_& m);
+void bind_schedule(nb::module_& m);
 void bind_loss(nb::module_& m);
 void bind_optim(nb::module_& m);
+void bind_metrics(nb::module_& m);
+void bind_init(nb::module_& m);
 void bind_fit(nb::module_& m);
 void bind_data(nb::module_& m);
 void bind_io(nb::module_& m);

@@ -17,6 +17,12 @@ NB_MODULE(_core, m) {
   bind_transforms(m);
   bind_compile(m);
   bind_nn(m);
+  bind_schedule(m);
+  bind_loss(m);
+  bind_optim(m);
+  bind_metrics(m);
+  bind_init(m);
+  bind_fit(m);
   m.def("_doc", &doc_of, "What the engine's headers and records say of a name; empty for another.");
   m.attr("__version__") = pellucid::version();
   m.def("threads", &pellucid::threads, "The number of threads that large work is spread over.");

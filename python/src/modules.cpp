@@ -163,8 +163,6 @@ void load_state(nb::handle module, const nb::dict& state, bool partial) {
   with_module(module, [&](nn::Ref ref) { nn::set_arrays(ref, arrays, partial); });
 }
 
-nb::object description_object(const nn::Description& d, nb::handle json_loads) { return json_loads(nn::to_json(d)); }
-
 nn::AttentionInputs attention_inputs(const MaybeOperand& memory, const MaybeOperand& mask,
                                      const MaybeOperand& lengths) {
   nn::AttentionInputs inputs;
