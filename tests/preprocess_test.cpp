@@ -38,7 +38,9 @@ TEST(Preprocess, EncodesAsNumPyDoes) {
                                 ? io::read_csv(PELLUCID_SOURCE_DIR "/tests/data/" + expected["file"].get<std::string>())
                                 : io::parse_csv(expected["text"].get<std::string>());
     PreprocessOptions options;
-    options.scaling = expected["scaling"] == "robust" ? Scaling::kRobust : Scaling::kStandard;
+    options.scaling = expected["scaling"] == "robust"     ? Scaling::kRobust
+                      : expected["scaling"] == "standard" ? Scaling::kStandard
+                                                          : Scaling::kQuantile;
     const Preprocessing fitted = fit(table, expected["target"], expected["training"].get<Rows>(), options);
     EXPECT_EQ(fitted.input_names(), expected["input_names"].get<std::vector<std::string>>()) << name;
     std::vector<std::string> dropped;
@@ -105,7 +107,7 @@ TEST(Preprocess, ScalingCanBeLeftOut) {
 }
 
 TEST(Preprocess, ExtremeNumbersStayFinite) {
-  for (const Scaling scaling : {Scaling::kRobust, Scaling::kStandard, Scaling::kNone}) {
+  for (const Scaling scaling : {Scaling::kRobust, Scaling::kStandard, Scaling::kQuantile, Scaling::kNone}) {
     const Preprocessing fitted =
         fit("a,b,c,y\n1e308,5e-324,1,p\n-1e308,1e-323,inf,q\n1e149,1.5e-323,2,p\n-1e149,2e-323,-inf,q\n0,0,3,q\n", "y",
             {.scaling = scaling});

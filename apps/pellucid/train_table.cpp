@@ -15,8 +15,12 @@ std::string kind_of(const data::Feature& feature) {
     case data::Feature::Kind::kNumber:
       return "number";
     case data::Feature::Kind::kBinary:
+    case data::Feature::Kind::kBoolean:
       return fmt::format("two values: {}, {}", shortened(feature.levels[0], 20), shortened(feature.levels[1], 20));
+    case data::Feature::Kind::kText:
+      return fmt::format("text: its words in {} inputs", feature.buckets);
     case data::Feature::Kind::kCategory:
+    case data::Feature::Kind::kEmbedded:
       return fmt::format("category of {} values", feature.levels.size());
     case data::Feature::Kind::kDate:
       return fmt::format("date: {}", fmt::join(feature.parts, ", "));

@@ -96,6 +96,7 @@ enum class Scaling {
   kRobust,  // (x - median) / (quartile distance), or half the range where that is 0; then smoothly clipped to (-3, 3):
             // z / sqrt(1 + (z / 3)^2). As in RealMLP (Holzmueller, Grinsztajn, Steinwart 2024, "Better by default").
   kStandard,  // (x - mean) / standard deviation
+  kQuantile,  // the quantile of the normal distribution at x's share among the training values, within (-2.67, 2.67)
   kNone,      // x; 0 where missing
 };
 
@@ -106,6 +107,11 @@ struct PreprocessOptions {
   /// The most values of a category that get an input of their own, and how often one must be seen where there are many.
   int max_levels = 64;
   int min_count = 8;
+  /// Categories of more values than this become kEmbedded: up to `max_embedded` of them, each seen `min_embedded` times
+  /// or more.
+  int embed_above = 1 << 30;
+  int max_embedded = 1024;
+  int min_embedded = 3;
 };
 
 /// One number that is a part of a column's value, and how it is brought to scale.
@@ -113,6 +119,9 @@ struct Number {
   double center = 0;  // subtracted; also what a missing value counts as
   double spread = 1;  // divided by
   bool clip = true;   // smoothly, to (-3, 3)
+  /// kQuantile: training values at the shares (i + 1/2) / 128, ascending; center and spread are then not used, and a
+  /// missing value counts as the median. Empty otherwise.
+  std::vector<double> knots = {};
 };
 
 /// How one column of the table becomes inputs of the network.
@@ -120,15 +129,24 @@ struct Feature {
   enum class Kind {
     kNumber,    // one input
     kBinary,    // one input: -1 and 1 for the two levels, 0 for anything else
-    kCategory,  // an input for each level, 1 where the value is that level; all 0 for an unseen value
-    kDate,      // ISO 8601 dates in UTC: an input for each of `parts`
+    kBoolean,   // the same, where the levels are words for false and true: any such word, in any case, is understood
+    kCategory,  // an input for each level, 1 where the value is that level; all 0 where missing
+    kEmbedded,  // one input, the level's number from 1; 0 for any other value and where missing
+    kDate,      // dates and times: an input for each of `parts`
+    kText,      // words: each is counted, by a hash of it, in one of `buckets` inputs
   };
   std::string column;
   Kind kind = Kind::kNumber;
   std::vector<Number> numbers;      // kNumber: one; kDate: one for each part
   std::vector<std::string> parts;   // kDate: some of "day" (since 1970), "month", "weekday", "hour"
-  std::vector<std::string> levels;  // kBinary, kCategory: ascending
-  bool missing_input = false;       // a last input that is 1 where the value is missing, as it was in training
+  std::string format;               // kDate: a name of data/dates.h, "iso" for ISO 8601 in UTC
+  std::vector<std::string> levels;  // kBinary, kCategory, kEmbedded: ascending; kBoolean: false, true
+  /// kCategory, kEmbedded: rare values were folded in training. For kCategory an input after the levels is 1 for a
+  /// value that is none of them; for kEmbedded training has seen the number 0. Where false, that was never so in
+  /// training.
+  bool other_input = false;
+  int buckets = 0;             // kText
+  bool missing_input = false;  // a last input that is 1 where the value is missing, as it was in training
   std::int64_t inputs() const;
 };
 
@@ -143,6 +161,11 @@ struct Preprocessing {
   std::int64_t inputs() const;
   /// "age", "age is missing", "job=fixed", ...: one for each input.
   std::vector<std::string> input_names() const;
+  /// The inputs that are numbers of categories (kEmbedded), and how many numbers each can be: levels and 0.
+  struct Embedded {
+    std::int64_t input = 0, count = 0;
+  };
+  std::vector<Embedded> embedded() const;
 };
 
 /// Fits to the training rows alone. Columns that do not change, and identifiers (text that differs in every row;

@@ -1,4 +1,4 @@
-// Reading ISO 8601 dates.
+// Reading dates: ISO 8601, and the ways they are written in tables.
 #include "data/dates.h"
 
 #include <cstdint>
@@ -40,46 +40,121 @@ std::int64_t days_in_month(std::int64_t year, std::int64_t month) {
   return kDays[static_cast<std::size_t>(month - 1)] + (month == 2 && leap ? 1 : 0);
 }
 
+struct Day {
+  std::int64_t year = 0, month = 0, day = 0;
+};
+struct Time {
+  std::int64_t hour = 0, minute = 0, second = 0;
+  double fraction = 0;
+  std::int64_t offset = 0;  // minutes east of UTC
+};
+
+bool valid(const Day& day) {
+  return day.year > 0 && day.month >= 1 && day.month <= 12 && day.day >= 1 &&
+         day.day <= days_in_month(day.year, day.month);
+}
+
+// ":mm[:ss[.f]]", behind the hour.
+bool take_minutes(std::string_view& text, Time& time) {
+  if (!take(text, ':') || !take(text, 2, time.minute)) return false;
+  if (!take(text, ':')) return true;
+  if (!take(text, 2, time.second)) return false;
+  if (!take(text, '.')) return true;
+  std::int64_t digit = 0;
+  double place = 1;
+  if (!take(text, 1, digit)) return false;
+  do {
+    place *= 10;
+    time.fraction += static_cast<double>(digit) / place;
+  } while (take(text, 1, digit));
+  return true;
+}
+
+// "Z", "+02:00", "+0200", "+02", or nothing.
+bool take_offset(std::string_view& text, Time& time) {
+  const bool east = text.starts_with('+');
+  if (take(text, 'Z') || !(take(text, '+') || take(text, '-'))) return true;
+  std::int64_t hours = 0, minutes = 0;
+  if (!take(text, 2, hours)) return false;
+  const bool colon = take(text, ':');
+  if ((colon || !text.empty()) && !take(text, 2, minutes)) return false;
+  if (hours > 23 || minutes > 59) return false;
+  time.offset = (east ? 1 : -1) * (hours * 60 + minutes);
+  return true;
+}
+
+// One or two digits.
+bool take_short(std::string_view& text, std::int64_t& value) { return take(text, 2, value) || take(text, 1, value); }
+
+// "13:30", "1:30:05 PM".
+bool take_clock(std::string_view& text, Time& time) {
+  if (!take_short(text, time.hour) || !take_minutes(text, time)) return false;
+  take(text, ' ');
+  if (text.size() != 2 || (text[1] != 'M' && text[1] != 'm')) return true;
+  const bool morning = text[0] == 'A' || text[0] == 'a';
+  if ((!morning && text[0] != 'P' && text[0] != 'p') || time.hour < 1 || time.hour > 12) return false;
+  time.hour = time.hour % 12 + (morning ? 0 : 12);
+  text = {};
+  return true;
+}
+
+bool take_day(std::string_view& text, DateFormat format, Day& day) {
+  if (format == DateFormat::kIso) {
+    return take(text, 4, day.year) && take(text, '-') && take(text, 2, day.month) && take(text, '-') &&
+           take(text, 2, day.day);
+  }
+  const auto take_number = [&](char part) {
+    if (part == 'y') return take(text, 4, day.year);
+    return take_short(text, part == 'm' ? day.month : day.day);
+  };
+  const std::string_view order = format == DateFormat::kYearFirst  ? "ymd"
+                                 : format == DateFormat::kDayFirst ? "dmy"
+                                                                   : "mdy";
+  if (!take_number(order[0]) || text.empty()) return false;
+  const char separator = text[0];
+  if (separator != '/' && separator != '.' && separator != '-') return false;
+  return take(text, separator) && take_number(order[1]) && take(text, separator) && take_number(order[2]);
+}
+
 }  // namespace
 
-std::optional<DateParts> parse_date(std::string_view text) {
-  std::int64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!take(text, 4, year) || !take(text, '-') || !take(text, 2, month) || !take(text, '-') || !take(text, 2, day))
-    return {};
-  if (year == 0 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) return {};
-  std::int64_t offset = 0;  // minutes east of UTC
-  double fraction = 0;
-  if (!text.empty()) {
-    if (!take(text, 'T') && !take(text, ' ')) return {};
-    if (!take(text, 2, hour) || !take(text, ':') || !take(text, 2, minute)) return {};
-    if (take(text, ':')) {
-      if (!take(text, 2, second)) return {};
-      if (take(text, '.')) {
-        std::int64_t digit = 0;
-        double place = 1;
-        if (!take(text, 1, digit)) return {};
-        do {
-          place *= 10;
-          fraction += static_cast<double>(digit) / place;
-        } while (take(text, 1, digit));
-      }
-    }
-    const bool east = text.starts_with('+');
-    if (!take(text, 'Z') && (take(text, '+') || take(text, '-'))) {
-      std::int64_t hours = 0, minutes = 0;
-      if (!take(text, 2, hours)) return {};
-      const bool colon = take(text, ':');
-      if ((colon || !text.empty()) && !take(text, 2, minutes)) return {};
-      if (hours > 23 || minutes > 59) return {};
-      offset = (east ? 1 : -1) * (hours * 60 + minutes);
-    }
-    if (!text.empty() || hour > 23 || minute > 59 || second > 60) return {};
+std::string_view name_of(DateFormat format) {
+  for (const auto& [value, name] : kDateFormats) {
+    if (value == format) return name;
   }
-  const std::int64_t days = days_from_civil(year, month, day);
-  const std::int64_t seconds = hour * 3600 + (minute - offset) * 60 + second;
-  const double day_number = static_cast<double>(days) + (static_cast<double>(seconds) + fraction) / 86400.0;
+  return "";
+}
+
+std::optional<DateFormat> date_format(std::string_view name) {
+  for (const auto& [value, known] : kDateFormats) {
+    if (known == name) return value;
+  }
+  return {};
+}
+
+std::optional<DateParts> parse_date(std::string_view text, DateFormat format) {
+  Day day;
+  Time time;
+  if (format == DateFormat::kTime) {
+    if (!take_clock(text, time)) return {};
+  } else {
+    if (!take_day(text, format, day) || !valid(day)) return {};
+    if (!text.empty()) {
+      const bool iso = format == DateFormat::kIso;
+      if (!(iso && take(text, 'T')) && !take(text, ' ')) return {};
+      if (iso ? !(take(text, 2, time.hour) && take_minutes(text, time) && take_offset(text, time))
+              : !take_clock(text, time))
+        return {};
+    }
+  }
+  if (!text.empty() || time.hour > 23 || time.minute > 59 || time.second > 60) return {};
+  const std::int64_t seconds = time.hour * 3600 + (time.minute - time.offset) * 60 + time.second;
+  if (format == DateFormat::kTime) return DateParts{0, 0, 0, (static_cast<double>(seconds) + time.fraction) / 3600.0};
+  const std::int64_t days = days_from_civil(day.year, day.month, day.day);
+  const double day_number = static_cast<double>(days) + (static_cast<double>(seconds) + time.fraction) / 86400.0;
   const std::int64_t weekday = ((days + 3) % 7 + 7) % 7;
-  return DateParts{day_number, static_cast<double>(month), static_cast<double>(weekday), static_cast<double>(hour)};
+  return DateParts{day_number, static_cast<double>(day.month), static_cast<double>(weekday),
+                   static_cast<double>(time.hour)};
 }
 
 }  // namespace pellucid::data

@@ -10,6 +10,8 @@
 #include "base/fail.h"
 #include "data/dates.h"
 #include "data/rows.h"
+#include "data/scaling.h"
+#include "data/words.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -21,24 +23,6 @@ using io::shown;
 using RowSpan = std::span<const std::int64_t>;
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
-constexpr double kMost = 1e30, kClip = 3;
-
-// Brings values to scale in place, 0 where missing. Straight loops, which the compiler makes vectors of.
-void scale(const Number& number, std::span<double> values) {
-  const double center = number.center, spread = number.spread;
-  for (double& x : values) x = (x - center) / spread;
-  if (number.clip) {
-    for (double& z : values) {
-      const double t = z / kClip;
-      const double clipped = z / std::sqrt(1 + t * t);
-      z = std::abs(z) > 1e9 ? std::copysign(kClip, z) : clipped;  // beyond it (z / 3)^2 could overflow
-    }
-  } else {
-    for (double& z : values) z = std::abs(z) > kMost ? std::copysign(kMost, z) : z;
-  }
-  for (double& z : values) z = z == z ? z : 0;  // missing, or both overflow
-}
 
 float scaled(const Number& number, double x) {
   scale(number, {&x, 1});
@@ -53,6 +37,10 @@ class Levels {
     for (std::size_t i = 0; i < feature.levels.size(); ++i)
       known.emplace(feature.levels[i], static_cast<std::int32_t>(i));
     const auto find = [&](std::string_view level) {
+      if (feature.kind == Feature::Kind::kBoolean) {
+        const std::optional<bool> truth = parse_boolean(level);
+        return truth ? static_cast<std::int32_t>(*truth) : kUnseen;
+      }
       const auto at = known.find(level);
       return at == known.end() ? kUnseen : at->second;
     };
@@ -91,8 +79,13 @@ class Encoder {
         add_number(feature, column);
         break;
       case Feature::Kind::kBinary:
+      case Feature::Kind::kBoolean:
       case Feature::Kind::kCategory:
+      case Feature::Kind::kEmbedded:
         add_category(feature, column);
+        break;
+      case Feature::Kind::kText:
+        add_text(feature, column);
         break;
       case Feature::Kind::kDate:
         add_date(feature, column);
@@ -135,37 +128,60 @@ class Encoder {
 
   void add_category(const Feature& feature, const Column& column) {
     const Levels levels(feature, column);
-    const bool binary = feature.kind == Feature::Kind::kBinary;
+    const bool two = feature.kind == Feature::Kind::kBinary || feature.kind == Feature::Kind::kBoolean;
+    const bool embedded = feature.kind == Feature::Kind::kEmbedded;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const std::int32_t level = levels.at(rows_[i]);
       if (level == Levels::kNone) {
         note_missing(feature, i);
       } else if (level == Levels::kUnseen) {
-        ++unseen_;
-      } else if (binary) {
+        if (!feature.other_input) ++unseen_;
+        if (feature.other_input && !embedded) inputs(i)[feature.levels.size()] = 1;
+      } else if (two) {
         *inputs(i) = level == 0 ? -1.0F : 1.0F;
+      } else if (embedded) {
+        *inputs(i) = static_cast<float>(level + 1);
       } else {
         inputs(i)[level] = 1;
       }
     }
   }
 
-  void add_date(const Feature& feature, const Column& column) {
+  // Calls f(i, text) for each row with a value; the others are noted as missing.
+  template <class F>
+  void each_text(const Feature& feature, const Column& column, F f) {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const auto row = static_cast<std::size_t>(rows_[i]);
       if (column.missing(rows_[i])) {
         note_missing(feature, i);
-        continue;
-      }
-      const auto date = parse_date(column.field(rows_[i]));
-      if (!date) {
-        ++unseen_;
-        continue;
-      }
-      for (std::size_t p = 0; p < feature.parts.size(); ++p) {
-        const auto part = std::find(kDateParts.begin(), kDateParts.end(), feature.parts[p]);
-        inputs(i)[p] = scaled(feature.numbers[p], (*date)[static_cast<std::size_t>(part - kDateParts.begin())]);
+      } else if (column.text) {
+        f(i, std::string_view(column.levels[static_cast<std::size_t>(column.codes[row])]));
+      } else {
+        const std::string text = column.field(rows_[i]);
+        f(i, std::string_view(text));
       }
     }
+  }
+
+  void add_date(const Feature& feature, const Column& column) {
+    const DateFormat format = date_format(feature.format).value();
+    std::vector<std::size_t> parts;
+    for (const std::string& part : feature.parts) {
+      parts.push_back(
+          static_cast<std::size_t>(std::find(kDateParts.begin(), kDateParts.end(), part) - kDateParts.begin()));
+    }
+    each_text(feature, column, [&](std::size_t i, std::string_view text) {
+      const auto date = parse_date(text, format);
+      if (!date) ++unseen_;
+      if (!date) return;
+      for (std::size_t p = 0; p < parts.size(); ++p) inputs(i)[p] = scaled(feature.numbers[p], (*date)[parts[p]]);
+    });
+  }
+
+  void add_text(const Feature& feature, const Column& column) {
+    each_text(feature, column, [&](std::size_t i, std::string_view text) {
+      add_words(text, {inputs(i), static_cast<std::size_t>(feature.buckets)});
+    });
   }
 
   const Table& table_;

@@ -3,12 +3,14 @@
 #include <cctype>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <optional>
+#include <unordered_set>
 
 #include "base/fail.h"
 #include "data/dates.h"
 #include "data/rows.h"
+#include "data/scaling.h"
+#include "data/words.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -24,36 +26,6 @@ struct Outcome {
   std::optional<Feature> feature;
   std::string reason;
 };
-
-// The quantile of ascending values, with linear interpolation between neighbours.
-double quantile(const std::vector<double>& sorted, double q) {
-  const double position = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return std::lerp(sorted[below], sorted[above], position - static_cast<double>(below));
-}
-
-// How values, at most kLargest and not empty, are brought to scale; nothing where they are all the same.
-std::optional<Number> fit_number(std::vector<double> values, Scaling scaling) {
-  std::sort(values.begin(), values.end());
-  const double range = values.back() - values.front();
-  if (!(range > 0)) return {};
-  Number number{.center = 0, .spread = 1, .clip = false};
-  if (scaling == Scaling::kRobust) {
-    number.center = quantile(values, 0.5);
-    const double quartiles = quantile(values, 0.75) - quantile(values, 0.25);
-    number.spread = quartiles > 0 ? quartiles : range / 2;
-    number.clip = true;
-  } else if (scaling == Scaling::kStandard) {
-    const auto count = static_cast<double>(values.size());
-    number.center = std::accumulate(values.begin(), values.end(), 0.0) / count;
-    double squares = 0;
-    for (const double x : values) squares += (x - number.center) * (x - number.center);
-    number.spread = std::sqrt(squares / count);
-  }
-  if (!(number.spread > 0)) number.spread = range;  // underflow
-  return number;
-}
 
 // Row numbers and keys carry nothing that holds for other rows. Only a name can tell them from a measurement.
 bool is_identifier(const Column& column, RowSpan rows) {
@@ -93,25 +65,40 @@ Outcome fit_numbers(const Column& column, RowSpan rows, const PreprocessOptions&
   return {std::move(feature), ""};
 }
 
-// A date column, or nothing where some value is no date.
-std::optional<Outcome> fit_dates(const Column& column, RowSpan rows, const PreprocessOptions& options) {
-  std::array<std::vector<double>, kDateParts.size()> values;
-  bool missing = false;
-  for (const std::int64_t row : rows) {
-    const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
-    missing |= code < 0;
-    if (code < 0) continue;
-    const auto parts = parse_date(column.levels[static_cast<std::size_t>(code)]);
-    if (!parts) return {};
-    for (std::size_t i = 0; i < parts->size(); ++i) values[i].push_back((*parts)[i]);
+// The first format by which all levels are dates. Where both orders of day and month fit, slashes mean the month first.
+std::optional<DateFormat> format_of(const Column& column, const std::vector<std::size_t>& seen) {
+  const auto fits = [&](DateFormat format) {
+    return std::all_of(seen.begin(), seen.end(),
+                       [&](std::size_t i) { return parse_date(column.levels[i], format).has_value(); });
+  };
+  for (const auto& [format, name] : kDateFormats) {
+    if (!fits(format)) continue;
+    const bool slashes = column.levels[seen.front()].find('/') != std::string::npos;
+    const bool other = format == DateFormat::kDayFirst && slashes && fits(DateFormat::kMonthFirst);
+    return other ? DateFormat::kMonthFirst : format;
   }
-  if (values[0].empty()) return {};
+  return {};
+}
+
+// A column of dates or times, or nothing where some value is none.
+std::optional<Outcome> fit_dates(const Column& column, const std::vector<std::size_t>& seen,
+                                 const std::vector<std::int64_t>& counts, bool missing, Scaling scaling) {
+  const std::optional<DateFormat> format = format_of(column, seen);
+  if (!format) return {};
+  std::array<std::vector<double>, kDateParts.size()> values;
+  for (const std::size_t level : seen) {
+    const DateParts parts = parse_date(column.levels[level], *format).value();
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      values[i].insert(values[i].end(), static_cast<std::size_t>(counts[level]), parts[i]);
+    }
+  }
   Feature feature;
   feature.column = column.name;
   feature.kind = Feature::Kind::kDate;
+  feature.format = name_of(*format);
   feature.missing_input = missing;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::optional<Number> number = fit_number(values[i], options.scaling);
+    const std::optional<Number> number = fit_number(std::move(values[i]), scaling);
     if (!number) continue;
     feature.numbers.push_back(*number);
     feature.parts.emplace_back(kDateParts[i]);
@@ -120,7 +107,51 @@ std::optional<Outcome> fit_dates(const Column& column, RowSpan rows, const Prepr
   return Outcome{std::move(feature), ""};
 }
 
-Outcome fit_category(const Column& column, RowSpan rows, const PreprocessOptions& options) {
+// Running text, of three words or more on average, some of which come again, can be learned from by its words.
+std::optional<Feature> fit_text(const Column& column, const std::vector<std::size_t>& seen, std::size_t rows) {
+  constexpr std::size_t kFewRows = 100, kRowsOfBucket = 32;
+  if (rows < kFewRows) return {};
+  std::unordered_set<std::uint64_t> words;
+  std::size_t count = 0;
+  for (const std::size_t level : seen) {
+    each_word(column.levels[level], [&](std::string_view word) {
+      words.insert(hash_of(word));
+      ++count;
+    });
+  }
+  if (count < 3 * seen.size() || 2 * words.size() > count) return {};
+  Feature feature;
+  feature.column = column.name;
+  feature.kind = Feature::Kind::kText;
+  feature.buckets = 8;
+  while (feature.buckets < 64 && static_cast<std::size_t>(feature.buckets) * kRowsOfBucket < rows) feature.buckets *= 2;
+  return feature;
+}
+
+// The first is false.
+std::vector<std::string> boolean_levels(const Column& column, const std::vector<std::size_t>& seen) {
+  std::vector<std::string> texts;
+  for (const std::size_t i : seen) texts.push_back(column.levels[i]);
+  if (!are_booleans(texts)) return {};
+  std::sort(texts.begin(), texts.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(*parse_boolean(a), std::string_view(a)) < std::pair(*parse_boolean(b), std::string_view(b));
+  });
+  return {texts.front(), texts.back()};
+}
+
+// The levels that get an input or a number of their own.
+std::vector<std::size_t> keep_frequent(const Column& column, std::vector<std::size_t> seen,
+                                       const std::vector<std::int64_t>& counts, int least, int most) {
+  std::erase_if(seen, [&](std::size_t i) { return counts[i] < least; });
+  // The most frequent first; equally frequent ones by name, so that the order of rows does not matter.
+  std::sort(seen.begin(), seen.end(), [&](std::size_t a, std::size_t b) {
+    return counts[a] != counts[b] ? counts[a] > counts[b] : column.levels[a] < column.levels[b];
+  });
+  seen.resize(std::min(seen.size(), static_cast<std::size_t>(most)));
+  return seen;
+}
+
+Outcome fit_text_column(const Column& column, RowSpan rows, const PreprocessOptions& options) {
   std::vector<std::int64_t> counts(column.levels.size());
   std::int64_t present = 0;
   for (const std::int64_t row : rows) {
@@ -135,45 +166,66 @@ Outcome fit_category(const Column& column, RowSpan rows, const PreprocessOptions
     if (counts[i] > 0) seen.push_back(i);
   }
   if (seen.empty()) return {{}, "has no value in the training rows"};
+  if (auto dates = fit_dates(column, seen, counts, missing > 0, options.scaling)) return std::move(*dates);
   const auto distinct = static_cast<std::int64_t>(seen.size());
   if (distinct == 1 && missing == 0)
     return {{}, base::format("is '{}' in each training row", shown(column.levels[seen[0]]))};
-  if (distinct > 2 && distinct == present) return {{}, "is an identifier: another text in each row"};
-
-  constexpr std::int64_t kFew = 16;
-  if (distinct > kFew && (distinct > options.max_levels || distinct * 4 > present)) {
-    std::erase_if(seen, [&](std::size_t i) { return counts[i] < options.min_count; });
-    // The most frequent first; equally frequent ones by name, so that the order of rows does not matter.
-    std::sort(seen.begin(), seen.end(), [&](std::size_t a, std::size_t b) {
-      return counts[a] != counts[b] ? counts[a] > counts[b] : column.levels[a] < column.levels[b];
-    });
-    seen.resize(std::min(seen.size(), static_cast<std::size_t>(options.max_levels)));
-    if (seen.empty()) {
-      return {{},
-              base::format("has {} different texts, none in {} training rows or more", distinct, options.min_count)};
-    }
-  }
   Feature feature;
   feature.column = column.name;
   feature.missing_input = missing > 0;
-  for (const std::size_t i : seen) feature.levels.push_back(column.levels[i]);
+  feature.levels = boolean_levels(column, seen);
+  if (!feature.levels.empty()) {
+    feature.kind = Feature::Kind::kBoolean;
+    return {std::move(feature), ""};
+  }
+  const auto as_text = [&]() -> std::optional<Feature> {
+    std::optional<Feature> text = fit_text(column, seen, rows.size());
+    if (text) text->missing_input = missing > 0;
+    return text;
+  };
+  if (distinct > 2 && distinct == present) {
+    if (auto text = as_text()) return {std::move(text), ""};
+    return {{}, "is an identifier: another text in each row"};
+  }
+
+  constexpr std::int64_t kFew = 16;
+  std::vector<std::size_t> kept = seen;
+  if (distinct > options.embed_above) {
+    feature.kind = Feature::Kind::kEmbedded;
+    kept = keep_frequent(column, seen, counts, options.min_embedded, options.max_embedded);
+  } else if (distinct > kFew && (distinct > options.max_levels || distinct * 4 > present)) {
+    feature.kind = Feature::Kind::kCategory;
+    kept = keep_frequent(column, seen, counts, options.min_count, options.max_levels);
+    std::int64_t covered = 0;
+    for (const std::size_t i : kept) covered += counts[i];
+    if (2 * covered < present) {
+      if (auto text = as_text()) return {std::move(text), ""};
+    }
+  } else {
+    feature.kind = distinct == 2 ? Feature::Kind::kBinary : Feature::Kind::kCategory;
+  }
+  if (kept.empty()) {
+    return {{},
+            base::format("has {} different texts, none in {} training rows or more", distinct,
+                         feature.kind == Feature::Kind::kEmbedded ? options.min_embedded : options.min_count)};
+  }
+  feature.other_input = kept.size() < seen.size();
+  for (const std::size_t i : kept) feature.levels.push_back(column.levels[i]);
   std::sort(feature.levels.begin(), feature.levels.end());
-  feature.kind = feature.levels.size() == 2 && distinct == 2 ? Feature::Kind::kBinary : Feature::Kind::kCategory;
   return {std::move(feature), ""};
 }
 
 Outcome fit_column(const Column& column, RowSpan rows, const PreprocessOptions& options) {
-  if (!column.text) return fit_numbers(column, rows, options);
-  if (auto dates = fit_dates(column, rows, options)) return std::move(*dates);
-  return fit_category(column, rows, options);
+  return column.text ? fit_text_column(column, rows, options) : fit_numbers(column, rows, options);
 }
 
 }  // namespace
 
 std::int64_t Feature::inputs() const {
   std::size_t count = 1;
-  if (kind == Kind::kCategory) count = levels.size();
+  if (kind == Kind::kCategory) count = levels.size() + (other_input ? 1 : 0);
   if (kind == Kind::kDate) count = parts.size();
+  if (kind == Kind::kText) count = static_cast<std::size_t>(buckets);
   return static_cast<std::int64_t>(count) + (missing_input ? 1 : 0);
 }
 
@@ -191,18 +243,38 @@ std::vector<std::string> Preprocessing::input_names() const {
         names.push_back(feature.column);
         break;
       case Feature::Kind::kBinary:
+      case Feature::Kind::kBoolean:
         names.push_back(feature.column + "=" + feature.levels[1]);
         break;
       case Feature::Kind::kCategory:
         for (const std::string& level : feature.levels) names.push_back(feature.column + "=" + level);
+        if (feature.other_input) names.push_back(feature.column + " is another");
+        break;
+      case Feature::Kind::kEmbedded:
+        names.push_back(feature.column + ", by number");
         break;
       case Feature::Kind::kDate:
         for (const std::string& part : feature.parts) names.push_back(feature.column + "." + part);
+        break;
+      case Feature::Kind::kText:
+        for (int i = 0; i < feature.buckets; ++i) names.push_back(base::format("{}, words {}", feature.column, i + 1));
         break;
     }
     if (feature.missing_input) names.push_back(feature.column + " is missing");
   }
   return names;
+}
+
+std::vector<Preprocessing::Embedded> Preprocessing::embedded() const {
+  std::vector<Embedded> result;
+  std::int64_t input = 0;
+  for (const Feature& feature : features) {
+    if (feature.kind == Feature::Kind::kEmbedded) {
+      result.push_back({.input = input, .count = static_cast<std::int64_t>(feature.levels.size()) + 1});
+    }
+    input += feature.inputs();
+  }
+  return result;
 }
 
 Preprocessing fit_preprocessing(const Table& table, const Target& target, std::span<const std::int64_t> training,

@@ -1,4 +1,5 @@
 // Preprocessing as JSON, and back. What is read may come from anywhere: every part is checked.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -6,6 +7,7 @@
 
 #include "base/fail.h"
 #include "data/dates.h"
+#include "data/scaling.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -16,10 +18,11 @@ using base::fail;
 using io::shown;
 using Json = nlohmann::json;
 
-constexpr std::pair<Feature::Kind, const char*> kKinds[] = {{Feature::Kind::kNumber, "number"},
-                                                            {Feature::Kind::kBinary, "binary"},
-                                                            {Feature::Kind::kCategory, "category"},
-                                                            {Feature::Kind::kDate, "date"}};
+constexpr std::pair<Feature::Kind, const char*> kKinds[] = {
+    {Feature::Kind::kNumber, "number"},     {Feature::Kind::kBinary, "binary"},
+    {Feature::Kind::kBoolean, "boolean"},   {Feature::Kind::kCategory, "category"},
+    {Feature::Kind::kEmbedded, "embedded"}, {Feature::Kind::kDate, "date"},
+    {Feature::Kind::kText, "text"}};
 
 [[noreturn]] void damaged(std::string_view reason) {
   fail("preprocessing: the description in the model file is damaged ({}); train it again, or take another copy",
@@ -114,12 +117,29 @@ Json to_json(const Feature& feature) {
     if (kind == feature.kind) json["kind"] = name;
   }
   for (const Number& number : feature.numbers) {
-    json["numbers"].push_back({{"center", number.center}, {"spread", number.spread}, {"clip", number.clip}});
+    Json item = {{"center", number.center}, {"spread", number.spread}, {"clip", number.clip}};
+    if (!number.knots.empty()) item["knots"] = number.knots;
+    json["numbers"].push_back(std::move(item));
   }
-  if (feature.kind == Feature::Kind::kDate) json["parts"] = feature.parts;
-  if (feature.kind == Feature::Kind::kBinary || feature.kind == Feature::Kind::kCategory)
-    json["levels"] = feature.levels;
+  if (feature.kind == Feature::Kind::kDate) json.update({{"parts", feature.parts}, {"format", feature.format}});
+  if (!feature.levels.empty()) json["levels"] = feature.levels;
+  if (feature.other_input) json["other_input"] = true;
+  if (feature.kind == Feature::Kind::kText) json["buckets"] = feature.buckets;
   return json;
+}
+
+Number read_number(const Json& json) {
+  Number number{
+      .center = get<double>(json, "center"), .spread = positive(json, "spread"), .clip = get<bool>(json, "clip")};
+  if (!json.contains("knots")) return number;
+  const Json& knots = json["knots"];
+  if (!knots.is_array() || knots.size() != kKnots) damaged(base::format("'knots' is no list of {} numbers", kKnots));
+  for (const Json& knot : knots) {
+    if (!knot.is_number() || !std::isfinite(knot.get<double>())) damaged("'knots' holds something that is no number");
+    number.knots.push_back(knot.get<double>());
+  }
+  if (!std::is_sorted(number.knots.begin(), number.knots.end())) damaged("'knots' do not ascend");
+  return number;
 }
 
 Feature read_feature(const Json& json) {
@@ -134,9 +154,7 @@ Feature read_feature(const Json& json) {
   if (json.contains("numbers")) {
     if (!json["numbers"].is_array()) damaged("'numbers' is no list");
     for (const Json& number : json["numbers"]) {
-      feature.numbers.push_back({.center = get<double>(number, "center"),
-                                 .spread = positive(number, "spread"),
-                                 .clip = get<bool>(number, "clip")});
+      feature.numbers.push_back(read_number(number));
     }
   }
   std::size_t numbers = 0;
@@ -145,15 +163,29 @@ Feature read_feature(const Json& json) {
       numbers = 1;
       break;
     case Feature::Kind::kBinary:
-    case Feature::Kind::kCategory:
+    case Feature::Kind::kBoolean:
       feature.levels = distinct(json, "levels");
-      if (feature.levels.empty() || (feature.kind == Feature::Kind::kBinary && feature.levels.size() != 2)) {
-        damaged("a category has no levels, or a binary one not two");
-      }
+      if (feature.levels.size() != 2) damaged("a category has no levels, or a binary one not two");
       break;
+    case Feature::Kind::kCategory:
+    case Feature::Kind::kEmbedded:
+      feature.levels = distinct(json, "levels");
+      if (feature.levels.empty()) damaged("a category has no levels, or a binary one not two");
+      if (json.contains("other_input")) feature.other_input = get<bool>(json, "other_input");
+      break;
+    case Feature::Kind::kText: {
+      constexpr double kMost = 1 << 16;
+      const double buckets = get<double>(json, "buckets");
+      if (!(buckets >= 1 && buckets <= kMost) || buckets != std::floor(buckets)) damaged("'buckets' is not right");
+      feature.buckets = static_cast<int>(buckets);
+      break;
+    }
     case Feature::Kind::kDate:
       feature.parts = distinct(json, "parts");
       if (feature.parts.empty() && !feature.missing_input) damaged("a date has no parts");
+      feature.format = json.contains("format") ? get<std::string>(json, "format") : name_of(DateFormat::kIso);
+      if (!date_format(feature.format))
+        damaged(base::format("the date format '{}' is not known", shown(feature.format)));
       numbers = feature.parts.size();
       for (const std::string& part : feature.parts) {
         if (std::find(kDateParts.begin(), kDateParts.end(), part) == kDateParts.end())
