@@ -24,6 +24,21 @@ from ._train import fit  # noqa: F401
 del init, loss, metrics, optim, random, schedule  # noqa: F821  (the extension's; these are modules of the package)
 from . import init, loss, metrics, nn, optim, random, schedule  # noqa: F401
 
+
+
+def __getattr__(name):  # estimators are imported when they are asked for
+    if name in ("Classifier", "Regressor", "estimators"):
+        import importlib
+
+        module = importlib.import_module(".estimators", __name__)
+        return module if name == "estimators" else getattr(module, name)
+    raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), "Classifier", "Regressor", "estimators"})
+
+
 __array_api_version__ = "2024.12"
 e = 2.718281828459045
 pi = 3.141592653589793

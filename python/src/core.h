@@ -100,6 +100,7 @@ void bind_init(nb::module_& m);
 void bind_fit(nb::module_& m);
 void bind_data(nb::module_& m);
 void bind_io(nb::module_& m);
+void bind_tables(nb::module_& m);
 
 }  // namespace pellucid::python
 

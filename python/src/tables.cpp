@@ -1,0 +1,396 @@
+// Tables and their models, as the estimators use them: see pellucid/estimators.
+#include <fmt/format.h>
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "arrow.h"
+#include "held.h"
+#include "modules.h"
+#include "pellucid/tabular.h"
+
+namespace pellucid::python {
+
+namespace {
+
+// ---- Columns out of memory ------------------------------------------------------------------------------------------
+
+/// Memory that a Python object shows, until this ends.
+class View {
+ public:
+  View(nb::handle source, int axes) {
+    if (PyObject_GetBuffer(source.ptr(), &view_, PyBUF_RECORDS_RO) != 0) throw nb::python_error();
+    if (view_.ndim != axes) {
+      const int found = view_.ndim;
+      PyBuffer_Release(&view_);
+      throw nb::value_error(fmt::format("values of {} axes are given where {} are wanted", found, axes).c_str());
+    }
+  }
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
+  ~View() { PyBuffer_Release(&view_); }
+  std::int64_t size(int axis) const { return view_.shape[axis]; }
+  std::int64_t stride(int axis) const { return view_.strides[axis]; }
+  const char* data() const { return static_cast<const char*>(view_.buf); }
+  char format() const { return view_.format[0]; }
+
+ private:
+  Py_buffer view_{};
+};
+
+template <class T>
+void convert_column(const char* from, std::int64_t stride, std::vector<double>& to) {
+  for (double& x : to) {
+    x = static_cast<double>(*reinterpret_cast<const T*>(from));
+    from += stride;
+  }
+}
+
+std::vector<double> numbers_at(const View& view, const char* from, std::int64_t stride, std::int64_t count) {
+  std::vector<double> to(static_cast<std::size_t>(count));
+  switch (view.format()) {
+    case 'd':
+      convert_column<double>(from, stride, to);
+      break;
+    case 'f':
+      convert_column<float>(from, stride, to);
+      break;
+    case '?':
+    case 'B':
+      convert_column<std::uint8_t>(from, stride, to);
+      break;
+    case 'b':
+      convert_column<std::int8_t>(from, stride, to);
+      break;
+    case 'h':
+      convert_column<std::int16_t>(from, stride, to);
+      break;
+    case 'H':
+      convert_column<std::uint16_t>(from, stride, to);
+      break;
+    case 'i':
+      convert_column<std::int32_t>(from, stride, to);
+      break;
+    case 'I':
+      convert_column<std::uint32_t>(from, stride, to);
+      break;
+    case 'l':
+    case 'q':
+      convert_column<std::int64_t>(from, stride, to);
+      break;
+    case 'L':
+    case 'Q':
+      convert_column<std::uint64_t>(from, stride, to);
+      break;
+    default:
+      throw nb::type_error(fmt::format("a table's numbers cannot be of the buffer format '{}'", view.format()).c_str());
+  }
+  return to;
+}
+
+void add(io::Table& table, io::Column column) {
+  if (table.find(column.name) >= 0) {
+    throw nb::value_error(fmt::format("two columns are named '{}'; rename one", column.name).c_str());
+  }
+  if (table.columns.empty()) table.rows = column.size();
+  if (column.size() != table.rows) {
+    throw nb::value_error(
+        fmt::format("column '{}' has {} values, and the table {} rows", column.name, column.size(), table.rows)
+            .c_str());
+  }
+  table.columns.push_back(std::move(column));
+}
+
+io::Column number_column(const std::string& name, std::vector<double> numbers) {
+  io::Column column;
+  column.name = name;
+  column.numbers = std::move(numbers);
+  return column;
+}
+
+io::Table table_of_matrix(nb::handle values, const std::vector<std::string>& names) {
+  const View view(values, 2);
+  io::Table table;
+  table.source = "X";
+  table.rows = view.size(0);
+  for (std::int64_t i = 0; i < view.size(1); ++i) {
+    const char* from = view.data() + i * view.stride(1);
+    add(table,
+        number_column(names.at(static_cast<std::size_t>(i)), numbers_at(view, from, view.stride(0), table.rows)));
+  }
+  return table;
+}
+
+void add_text(io::Table& table, const std::string& name, nb::handle codes, std::vector<std::string> levels) {
+  const View view(codes, 1);
+  io::Column column;
+  column.name = name;
+  column.text = true;
+  for (const double code : numbers_at(view, view.data(), view.stride(0), view.size(0))) {
+    if (code >= static_cast<double>(levels.size())) throw nb::value_error("a table's code is beyond its levels");
+    column.codes.push_back(static_cast<std::int32_t>(code));
+  }
+  column.levels = std::move(levels);
+  add(table, std::move(column));
+}
+
+/// The first infinite number: (column, row), or None.
+nb::object find_infinite(const io::Table& table) {
+  for (const io::Column& column : table.columns) {
+    for (std::size_t row = 0; row < column.numbers.size(); ++row) {
+      if (std::isinf(column.numbers[row])) return nb::make_tuple(column.name, row);
+    }
+  }
+  return nb::none();
+}
+
+io::Table take_rows(const io::Table& table, const std::vector<std::int64_t>& rows) {
+  io::Table taken = table;
+  taken.rows = static_cast<std::int64_t>(rows.size());
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const io::Column& from = table.columns[i];
+    io::Column& to = taken.columns[i];
+    if (from.text) to.codes.resize(rows.size());
+    if (!from.text) to.numbers.resize(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const auto at = static_cast<std::size_t>(rows[row]);
+      if (from.text) to.codes[row] = from.codes.at(at);
+      if (!from.text) to.numbers[row] = from.numbers.at(at);
+    }
+  }
+  return taken;
+}
+
+/// float64 (rows, columns) that orders rows: numbers as they are, texts by their place among the sorted ones.
+Array keys_of(const io::Table& table) {
+  const auto columns = static_cast<std::int64_t>(table.columns.size());
+  std::vector<double> keys(static_cast<std::size_t>(table.rows * columns));
+  for (std::int64_t c = 0; c < columns; ++c) {
+    const io::Column& column = table.columns[static_cast<std::size_t>(c)];
+    std::vector<std::string> sorted = column.levels;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::int64_t row = 0; row < table.rows; ++row) {
+      double& key = keys[static_cast<std::size_t>(row * columns + c)];
+      if (!column.text) {
+        key = column.numbers[static_cast<std::size_t>(row)];
+        continue;
+      }
+      const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
+      key = code < 0 ? -1
+                     : static_cast<double>(std::lower_bound(sorted.begin(), sorted.end(),
+                                                            column.levels[static_cast<std::size_t>(code)]) -
+                                           sorted.begin());
+    }
+  }
+  return reshape(Array::from(keys), {table.rows, columns}).evaluate();
+}
+
+void bind_table(nb::module_& m) {
+  nb::class_<io::Table>(m, "_Table")
+      .def(nb::init<>())
+      .def_static("from_stream", &table_of_stream)
+      .def_static("from_matrix", &table_of_matrix)
+      .def_ro("rows", &io::Table::rows)
+      .def_prop_ro("names",
+                   [](const io::Table& table) {
+                     std::vector<std::string> names;
+                     for (const io::Column& column : table.columns) names.push_back(column.name);
+                     return names;
+                   })
+      .def("is_text", [](const io::Table& table, const std::string& name) { return table.at(name).text; })
+      .def("rename",
+           [](io::Table& table, const std::vector<std::string>& names) {
+             for (std::size_t i = 0; i < table.columns.size(); ++i) table.columns[i].name = names.at(i);
+           })
+      .def("add_numbers",
+           [](io::Table& table, const std::string& name, nb::handle values) {
+             const View view(values, 1);
+             add(table, number_column(name, numbers_at(view, view.data(), view.stride(0), view.size(0))));
+           })
+      .def("add_text", &add_text)
+      .def("find_infinite", &find_infinite)
+      .def("take", &take_rows)
+      .def("keys", &keys_of)
+      .def("repeat_first",
+           [](io::Table& table, std::int64_t count) {
+             for (io::Column& column : table.columns) {
+               const auto n = static_cast<std::size_t>(column.size() + count);
+               if (column.text) {
+                 column.codes.resize(n, column.codes.front());
+               } else {
+                 column.numbers.resize(n, column.numbers.front());
+               }
+             }
+             table.rows += count;
+           })
+      .def("csv", [](const io::Table& table) { return io::to_csv(table); });
+}
+
+// ---- Preprocessing for networks of the user's -----------------------------------------------------------------------
+
+void bind_preprocessing(nb::module_& m) {
+  m.def("_fit_preprocessing", [](const io::Table& table) {
+    io::Table whole = table;
+    std::string name = "y";
+    while (whole.find(name) >= 0) name += "_";
+    whole.columns.push_back(number_column(name, std::vector<double>(static_cast<std::size_t>(whole.rows))));
+    data::Target target;
+    target.name = name;
+    return data::to_json(data::fit_preprocessing(whole, target, data::all_rows(whole.rows)));
+  });
+  m.def("_encode", [](const std::string& preprocessing, const io::Table& table) {
+    return data::encode(data::preprocessing_from_json(preprocessing), table, data::all_rows(table.rows)).x;
+  });
+}
+
+// ---- Options --------------------------------------------------------------------------------------------------------
+
+template <class T>
+void take(const nb::dict& given, const char* name, T& into) {
+  const nb::object value = nb::borrow(given.attr("get")(name));
+  if (value.is_none()) return;
+  if (!nb::try_cast(value, into)) {
+    throw nb::type_error(
+        fmt::format("{}: {} is of the wrong type", name, nb::cast<std::string>(nb::repr(value))).c_str());
+  }
+}
+template <class T>
+void take(const nb::dict& given, const char* name, std::optional<T>& into) {
+  if (nb::borrow(given.attr("get")(name)).is_none()) return;
+  take(given, name, into.emplace());
+}
+
+/// Calls a Python function with a copy of what the engine reports; False stops.
+template <class Report>
+std::function<bool(const Report&)> callback(nb::handle f) {
+  if (f.is_none()) return {};
+  return [held = hold(f)](const Report& report) {
+    const nb::gil_scoped_acquire lock;
+    return held.get()(report).ptr() != Py_False;
+  };
+}
+
+TableOptions options_of(const nb::dict& given, nb::handle on_plan, nb::handle on_epoch, nb::handle on_progress) {
+  TableOptions o;
+  std::optional<bool> classify;
+  take(given, "classify", classify);
+  if (classify) o.task = *classify ? data::Task::kClassification : data::Task::kRegression;
+  take(given, "ignore", o.ignore);
+  take(given, "categories", o.categories);
+  take(given, "validation", o.validation);
+  take(given, "sample_weights", o.sample_weights);
+  take(given, "balanced", o.balanced);
+  take(given, "class_weights", o.class_weights);
+  take(given, "hidden", o.hidden);
+  take(given, "activation", o.activation);
+  take(given, "dropout", o.dropout);
+  take(given, "loss", o.loss);
+  take(given, "optimizer", o.optimizer);
+  take(given, "schedule", o.schedule);
+  take(given, "learning_rate", o.learning_rate);
+  take(given, "weight_decay", o.weight_decay);
+  take(given, "label_smoothing", o.label_smoothing);
+  take(given, "average", o.average);
+  take(given, "batch", o.batch);
+  take(given, "epochs", o.epochs);
+  take(given, "patience", o.patience);
+  take(given, "max_seconds", o.max_seconds);
+  take(given, "precision", o.precision);
+  take(given, "calibrate", o.calibrate);
+  take(given, "seed", o.seed);
+  take(given, "catch_interrupt", o.catch_interrupt);
+  if (!on_plan.is_none()) {
+    o.on_plan = [held = hold(on_plan)](const TablePlan& plan) {
+      const nb::gil_scoped_acquire lock;
+      held.get()(plan.epochs);
+    };
+  }
+  o.on_epoch = callback<Epoch>(on_epoch);
+  o.on_progress = callback<Progress>(on_progress);
+  return o;
+}
+
+// ---- Models ---------------------------------------------------------------------------------------------------------
+
+/// Everything a model is, as texts and arrays: for pickles.
+nb::tuple state_of(TableModel& model) {
+  nb::dict arrays;
+  for (const nn::NamedArray& a : nn::named_parameters(model.network)) arrays[a.name.c_str()] = a.value;
+  for (const nn::NamedArray& a : nn::named_buffers(model.network)) arrays[a.name.c_str()] = a.value;
+  return nb::make_tuple(data::to_json(model.preprocessing), nn::to_json(nn::describe(model.network)), arrays,
+                        model.record);
+}
+void restore(TableModel& model, const nb::tuple& state) {
+  new (&model) TableModel();
+  model.preprocessing = data::preprocessing_from_json(nb::cast<std::string>(state[0]));
+  model.network = nn::build_sequential(nn::description_from_json(nb::cast<std::string>(state[1])));
+  std::vector<nn::NamedArray> arrays;
+  for (const auto& [name, value] : nb::cast<nb::dict>(state[2])) {
+    arrays.push_back({nb::cast<std::string>(name), as_array(value, "a model's state")});
+  }
+  nn::set_arrays(model.network, arrays);
+  nn::assign_paths(model.network);
+  model.record = nb::cast<std::string>(state[3]);
+}
+
+void bind_model(nb::module_& m) {
+  nb::class_<TableModel>(m, "_TableModel")
+      .def(
+          "predict",
+          [](TableModel& model, const io::Table& table) {
+            const nb::gil_scoped_release release;
+            return model.predict(table).evaluate();
+          },
+          nb::arg("table"))
+      .def("save", [](const TableModel& model, const std::string& path) { model.save(path); })
+      .def_static("load", &TableModel::load)
+      .def("__getstate__", &state_of)
+      .def("__setstate__", &restore)
+      .def_prop_ro("classes", [](const TableModel& model) { return model.target().classes; })
+      .def_prop_ro("target", [](const TableModel& model) { return model.target().name; })
+      .def_prop_ro("classifies", &TableModel::classifies)
+      .def_prop_ro("inputs", [](const TableModel& model) { return model.preprocessing.input_names(); })
+      .def_prop_ro("dropped", [](const TableModel& model) { return model.preprocessing.dropped; })
+      .def_ro("record", &TableModel::record)
+      .def("describe", [](TableModel& model) { return nn::to_json(nn::describe(model.network)); })
+      .def("parameter_count", [](TableModel& model) { return nn::parameter_count(model.network); });
+  m.def(
+      "_fit_table",
+      [](const io::Table& table, const std::string& target, const nb::dict& given, nb::handle on_plan,
+         nb::handle on_epoch, nb::handle on_progress) {
+        TableFit fit = [&] {
+          const TableOptions options = options_of(given, on_plan, on_epoch, on_progress);
+          const nb::gil_scoped_release release;
+          return fit_table(table, target, options);
+        }();
+        return nb::make_tuple(std::move(fit.model), std::move(fit.training));
+      },
+      nb::arg("table"), nb::arg("target"), nb::arg("options"), nb::arg("on_plan").none(), nb::arg("on_epoch").none(),
+      nb::arg("on_progress").none());
+  m.def(
+      "_update_table_model",
+      [](TableModel& model, const io::Table& table, const nb::dict& given, nb::handle on_epoch,
+         nb::handle on_progress) {
+        const TableOptions options = options_of(given, nb::none(), on_epoch, on_progress);
+        const nb::gil_scoped_release release;
+        return update_table_model(model, table, options);
+      },
+      nb::arg("model"), nb::arg("table"), nb::arg("options"), nb::arg("on_epoch").none(),
+      nb::arg("on_progress").none());
+}
+
+}  // namespace
+
+void bind_tables(nb::module_& m) {
+  bind_table(m);
+  bind_preprocessing(m);
+  bind_model(m);
+}
+
+}  // namespace pellucid::python
