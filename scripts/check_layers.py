@@ -69,6 +69,7 @@ PUBLIC = {
     "augment.h": "nn",
     "data.h": "data",
     "io.h": "io",
+    "assessment.h": "train",
     "metrics.h": "train",
     "train.h": "train",
     "tabular.h": "tables",

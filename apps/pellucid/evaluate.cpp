@@ -1,6 +1,9 @@
 // pellucid evaluate: how good a model is on data whose targets are known.
+#include <algorithm>
 #include <memory>
 
+#include "assess.h"
+#include "base/philox.h"
 #include "cli.h"
 #include "model.h"
 #include "pellucid/ops.h"
@@ -17,30 +20,60 @@ struct EvaluateOptions {
   bool json = false;
 };
 
+// Some rows of a stream, each with the same chance (Vitter 1985, "Random sampling with a reservoir": R).
+class Reservoir {
+ public:
+  explicit Reservoir(std::int64_t most) : most_(static_cast<std::size_t>(most)) {}
+  void add(const Array& rows) {
+    width_ = rows.shape()[1];
+    const float* values = rows.data<float>();
+    for (std::int64_t i = 0; i < rows.shape()[0]; ++i, ++seen_) {
+      std::size_t place = seen_;
+      if (seen_ >= most_) place = base::philox(0, 0, seen_)[0] * (std::uint64_t{seen_} + 1) >> 32;
+      if (place >= most_) continue;
+      if (place >= at_.size()) at_.resize(place + 1);
+      at_[place] = static_cast<std::int64_t>(seen_);
+      values_.resize(at_.size() * static_cast<std::size_t>(width_));
+      std::copy_n(values + i * width_, width_, values_.begin() + static_cast<std::int64_t>(place) * width_);
+    }
+  }
+  Array rows() const { return Array::from(values_, {static_cast<std::int64_t>(at_.size()), width_}); }
+  Array positions() const { return Array::from(at_); }
+
+ private:
+  std::size_t most_, seen_ = 0;
+  std::int64_t width_ = 0;
+  std::vector<std::int64_t> at_;
+  std::vector<float> values_;
+};
+
 int run(const EvaluateOptions& options) {
   if (options.threads > 0) set_threads(options.threads);
   Model model = load(options.model);
   Examples examples;
-  Array output;
-  if (model.source == data::Source::kTable) {  // of any size: only outputs and targets are held
+  Assessed assessed;
+  if (model.source == data::Source::kTable) {  // of any size: only outputs, targets and some rows are held
     Arrays parts;
-    const Streamed streamed =
-        stream_predictions(model, options.data, true, [&](const Array& part) { parts.push_back(part); });
+    Reservoir some(importance_rows(model));
+    const Streamed streamed = stream_predictions(model, options.data, true, [&](const Array& x, const Array& output) {
+      some.add(x);
+      parts.push_back(output);
+    });
     examples = {.source = options.data,
                 .x = {},
                 .y = streamed.y,
                 .files = {},
                 .rows = streamed.rows,
                 .unlabelled = streamed.unlabelled};
-    output = parts.size() == 1 ? parts[0] : concat(parts).evaluate();
+    assessed = assess(model, parts.size() == 1 ? parts[0] : concat(parts).evaluate(), examples.y);
+    assessed.importance = find_importance(model, some.rows(), take(examples.y, some.positions()).evaluate());
   } else {
     examples = read_examples(model, options.data, true);
-    output = predictions(model, examples.x);
+    assessed = assess(model, predictions(model, examples.x), examples.y);
   }
-  const Scores scores = score(model, output, examples.y);
   if (options.json) {
     nlohmann::ordered_json line = {{"model", options.model}, {"data", options.data}, {"rows", examples.rows}};
-    line.update(to_json(scores));
+    line.update(to_full_json(assessed, model));
     print_json(line);
     return kDone;
   }
@@ -48,7 +81,7 @@ int run(const EvaluateOptions& options) {
   if (examples.unlabelled > 0) {
     say("  {} without a target left out\n", counted(examples.unlabelled, "row", "rows"));
   }
-  say(to_text(scores, model));
+  say(to_text(assessed, model, Detail::kAll, terminal_columns()));
   return kDone;
 }
 

@@ -1,159 +1,267 @@
-// Metrics, the baseline's metrics, and both as text and JSON.
+// Assessments as text: tables whose columns are aligned, and bars of plain characters.
 #include "report.h"
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-
-#include "pellucid/metrics.h"
-#include "pellucid/ops.h"
 
 namespace pellucid::cli {
 namespace {
 
-// A metric that cannot be told for these targets (one class alone, say) is left out.
-template <class F>
-std::optional<double> perhaps(F f) {
-  try {
-    const double value = f();
-    return std::isfinite(value) ? std::optional(value) : std::nullopt;
-  } catch (const Error&) {
-    return std::nullopt;
+using Table = std::vector<std::vector<std::string>>;
+
+constexpr std::size_t kMostClasses = 20;   // in a table by class, and in a confusion matrix
+constexpr std::size_t kMostConfused = 10;  // pairs where there are more classes
+constexpr std::size_t kMostColumns = 15;   // by importance
+constexpr std::size_t kWidestBar = 30;
+constexpr std::size_t kSmallestBar = 8;  // below that there is none
+constexpr std::size_t kHistogramLines = 12;
+
+std::size_t widest(const Table& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
   }
+  std::size_t all = 2;
+  for (const std::size_t one : widths) all += one + 2;
+  return all - (widths.empty() ? 0 : 2);
 }
 
-Array repeated(const std::vector<double>& row, std::int64_t rows) {
-  const Array one = Array::from(row, {1, static_cast<std::int64_t>(row.size())});
-  return broadcast_to(one, {rows, static_cast<std::int64_t>(row.size())});
+// What a table of such lines leaves for bars; 0 where that is too little.
+std::size_t bar_room(const Table& rows, std::size_t columns) {
+  const std::size_t used = widest(rows) + 2;
+  const std::size_t left = columns > used ? columns - used : 0;
+  return left < kSmallestBar ? 0 : std::min(left, kWidestBar);
 }
 
-Scores score_classes(const Model& model, const Array& output, const Array& y) {
-  const std::size_t classes = model.target.classes.size();
-  std::vector<double> shares(classes, 1);
-  if (model.training.contains("class_counts")) {
-    shares = model.training.at("class_counts").get<std::vector<double>>();
-    shares.resize(classes);
-  }
-  const double total = std::max(1.0, std::accumulate(shares.begin(), shares.end(), 0.0));
-  for (double& share : shares) share /= total;
-  const Array constant = repeated(shares, y.shape()[0]);
-  const auto most = static_cast<std::size_t>(std::max_element(shares.begin(), shares.end()) - shares.begin());
-
-  const bool two = classes == 2;
-  Scores result;
-  result.baseline = fmt::format("always '{}', the most frequent class in training", model.target.classes[most]);
-  const auto add = [&](const char* key, const char* label, bool percent, auto compute, bool baseline = true) {
-    result.scores.push_back({.key = key,
-                             .label = label,
-                             .model = perhaps([&] { return compute(output); }),
-                             .baseline = baseline ? perhaps([&] { return compute(constant); }) : std::nullopt,
-                             .percent = percent});
+// A bar of `share` of the room, with a mark at `mark` where that is not negative.
+std::string bar(double share, std::size_t room, double mark = -1) {
+  const auto at = [&](double part) {
+    return static_cast<std::size_t>(std::llround(std::clamp(part, 0.0, 1.0) * static_cast<double>(room)));
   };
-  add("accuracy", "accuracy", true, [&](const Array& p) { return metrics::accuracy(p, y); });
-  if (classes > 10) {
-    add("top_5_accuracy", "accuracy of the top 5", true,
-        [&](const Array& p) { return metrics::top_k_accuracy(p, y, 5); });
+  std::string text(at(share), '#');
+  if (mark >= 0 && room > 0) {
+    const std::size_t place = std::min(at(mark), room - 1);
+    if (text.size() <= place) text.resize(place + 1, ' ');
+    text[place] = '|';
   }
-  const auto average = two ? metrics::Average::kBinary : metrics::Average::kMacro;
-  const std::string f1 = two ? fmt::format("F1 of '{}'", model.target.classes[1]) : "F1, mean over classes";
-  add("f1", f1.c_str(), false, [&](const Array& p) { return metrics::f1(argmax(p, 1), y, average); });
-  add("roc_auc", "area under the ROC curve", false,
-      [&](const Array& p) { return metrics::roc_auc(two ? slice(p, 1, 1, 2) : p, y); });
-  add("log_loss", "log loss", false, [&](const Array& p) { return metrics::log_loss(p, y); });
-  add("expected_calibration_error", "calibration error", false,
-      [&](const Array& p) { return metrics::expected_calibration_error(p, y); });
-  result.confusion = metrics::confusion_matrix(output, y, static_cast<std::int64_t>(classes));
-  return result;
+  return text;
 }
 
-Scores score_numbers(const Model& model, const Array& output, const Array& y) {
-  const data::Target& target = model.target;
-  // In units of the target, and within its range, as predictions are given.
-  const Array truth = astype(y, float64) * target.scale + target.mean;
-  const Array values = clip(astype(output, float64) * target.scale + target.mean, target.low, target.high);
-  const Array constant = zeros_like(truth) + target.mean;
-  Scores result;
-  result.baseline = fmt::format("always {:.6g}, the mean in training", target.mean);
-  const auto add = [&](const char* key, const char* label, auto metric) {
-    result.scores.push_back(
-        {.key = key, .label = label, .model = perhaps([&] { return metric(values); }), .baseline = perhaps([&] {
-                                                                                         return metric(constant);
-                                                                                       })});
-  };
-  add("r2", "R2", [&](const Array& p) { return metrics::r2(p, truth); });
-  add("root_mean_squared_error", "root mean squared error",
-      [&](const Array& p) { return metrics::root_mean_squared_error(p, truth); });
-  add("mean_absolute_error", "mean absolute error",
-      [&](const Array& p) { return metrics::mean_absolute_error(p, truth); });
-  return result;
+// Adds a last column of bars where there is room for them; the first line is the head.
+void add_bars(Table& rows, std::size_t columns, const std::vector<double>& shares,
+              const std::vector<double>& marks = {}) {
+  const std::size_t room = bar_room(rows, columns);
+  if (room == 0) return;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    rows[i + 1].push_back(bar(shares[i], room, marks.empty() ? -1 : marks[i]));
+  }
 }
 
-std::string shown(const std::optional<double>& value, bool percent) {
-  if (!value) return "-";
-  if (percent) return fmt::format("{:.2f} %", *value * 100);
-  return std::abs(*value) < 100 ? fmt::format("{:.4f}", *value) : fmt::format("{:.6g}", *value);
+std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+
+std::string metrics_text(const Assessed& assessed, const Model& model, std::size_t columns) {
+  const auto label_of = [&](const AssessedMetric& metric) { return metric_label(metric.name, model); };
+  Table rows = {{"", "model", fmt::format("{:g} % interval", 100 * assessed.values.level), "baseline"}};
+  for (const AssessedMetric& metric : assessed.values.metrics) {
+    if (!metric.model && !metric.baseline) continue;
+    const bool interval = metric.model && metric.model->interval;
+    rows.push_back({label_of(metric), metric.model ? metric_text(metric.name, metric.model->value) : "-",
+                    interval ? interval_text(metric.name, *metric.model->interval) : "-",
+                    metric.baseline ? metric_text(metric.name, *metric.baseline) : "-"});
+  }
+  if (widest(rows) > columns) {
+    for (auto& row : rows) row.erase(row.begin() + 2);
+  }
+  return aligned(rows, {false, true, true, true}) + "  baseline: " + assessed.baseline + "\n";
+}
+
+std::string classes_text(const Assessed& assessed, const Model& model) {
+  const std::vector<ClassAssessment>& classes = assessed.values.classes;
+  Table rows = {{"class", "rows", "precision", "recall", "F1"}};
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < classes.size(); ++i) order.push_back(i);
+  const bool some = classes.size() > kMostClasses;
+  if (some) {
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return classes[a].f1.value < classes[b].f1.value; });
+    order.resize(kMostClasses);
+  }
+  for (const std::size_t i : order) {
+    const ClassAssessment& c = classes[i];
+    rows.push_back({shortened(model.target.classes[i], 24), grouped(c.rows),
+                    c.predicted > 0 ? percent(c.precision.value) : "-", c.rows > 0 ? percent(c.recall.value) : "-",
+                    c.rows + c.predicted > 0 ? fmt::format("{:.4f}", c.f1.value) : "-"});
+  }
+  const std::string which =
+      some ? fmt::format("the {} of {} classes with the lowest F1", kMostClasses, classes.size()) : "by class";
+  return fmt::format(
+             "\n  {}: precision is the share of right ones among those predicted as the class, recall that\n"
+             "  of those found among its rows\n",
+             which) +
+         aligned(rows, {false, true, true, true, true});
+}
+
+std::string confusion_text(const Assessed& assessed, const Model& model, std::size_t columns) {
+  const metrics::Confusion& confusion = assessed.values.confusion;
+  const std::size_t classes = confusion.size();
+  if (classes > kMostClasses) {
+    Table rows;
+    for (const Confused& pair : most_confused(confusion, kMostConfused)) {
+      rows.push_back({grouped(pair.count), shortened(model.target.classes[pair.truth], 24), "taken for",
+                      shortened(model.target.classes[pair.predicted], 24)});
+    }
+    if (rows.empty()) return "";
+    return "\n  confused most often (the confusion matrix is in the output of --json)\n" + aligned(rows, {true});
+  }
+  // Names of columns are cut to what the terminal has.
+  const std::size_t names = 26, room = (std::max<std::size_t>(columns, names + 10) - names) / classes;
+  const std::size_t most = std::clamp<std::size_t>(room > 2 ? room - 2 : 0, 5, 16);
+  Table rows = {{""}};
+  for (const std::string& name : model.target.classes) rows[0].push_back(shortened(name, most));
+  for (std::size_t i = 0; i < classes; ++i) {
+    std::vector<std::string> row = {shortened(model.target.classes[i], 24)};
+    for (const double count : confusion[i]) row.push_back(grouped(std::llround(count)));
+    rows.push_back(std::move(row));
+  }
+  std::vector<bool> right(classes + 1, true);
+  right[0] = false;
+  return "\n  confusion matrix: a line for each true class, a column for each prediction\n" + aligned(rows, right);
+}
+
+std::string reliability_text(const Assessed& assessed, const Model& model, std::size_t columns) {
+  const bool two = model.target.classes.size() == 2;
+  Table rows = {{"probability", "rows", "mean", "are so"}};
+  std::vector<double> shares, marks;
+  for (const ReliabilityBin& bin : assessed.values.reliability) {
+    if (bin.rows == 0) continue;
+    rows.push_back({fmt::format("{:.1f} to {:.1f}", bin.low, bin.high), grouped(bin.rows),
+                    percent(bin.mean_probability), percent(bin.share.value)});
+    shares.push_back(bin.share.value);
+    marks.push_back(bin.mean_probability);
+  }
+  add_bars(rows, columns, shares, marks);
+  return fmt::format("\n  reliability: of the rows with such a probability of {}, how many are so{}\n",
+                     two ? "'" + shortened(model.target.classes[1], 24) + "'" : "the predicted class",
+                     rows[1].size() > 4 ? " (#, and | where it should be)" : "") +
+         aligned(rows, {false, true, true, true});
+}
+
+std::string number(double value) { return fmt::format("{:.5g}", value); }
+
+std::string residuals_text(const Residuals& residuals, std::size_t columns) {
+  std::string text = "\n  errors (predicted - true)\n";
+  text += fmt::format("  half of them from {} to {}, 90 % from {} to {}; mean {}, median {}\n",
+                      number(residuals.quantiles[1]), number(residuals.quantiles[3]), number(residuals.quantiles[0]),
+                      number(residuals.quantiles[4]), number(residuals.mean), number(residuals.quantiles[2]));
+  const std::size_t bars = residuals.counts.size();
+  const std::size_t join = (bars + kHistogramLines - 1) / kHistogramLines;
+  Table rows = {{"from", "to", "rows"}};
+  std::vector<double> counts;
+  for (std::size_t i = 0; i < bars; i += join) {
+    const std::size_t end = std::min(i + join, bars);
+    std::int64_t count = 0;
+    for (std::size_t k = i; k < end; ++k) count += residuals.counts[k];
+    rows.push_back({i == 0 ? "below" : number(residuals.edges[i]), end == bars ? "above" : number(residuals.edges[end]),
+                    grouped(count)});
+    counts.push_back(static_cast<double>(count));
+  }
+  const double most = *std::max_element(counts.begin(), counts.end());
+  for (double& count : counts) count /= most;
+  add_bars(rows, columns, counts);
+  return text + aligned(rows, {true, true, true});
+}
+
+std::string importance_text(const ImportanceFound& found, std::size_t columns) {
+  const bool classes = found.measures[1] == "error";
+  Table rows = {{"column", measure_label(found.measures[0]), "+-", measure_label(found.measures[1])}};
+  std::vector<double> shares;
+  const double most = std::max(found.columns.front().rise[0], 1e-300);
+  for (std::size_t i = 0; i < std::min(found.columns.size(), kMostColumns); ++i) {
+    const Importance& one = found.columns[i];
+    const auto text = [&](double value) {
+      return classes ? fmt::format("{:.4f}", value) : fmt::format("{:.4g}", value);
+    };
+    rows.push_back({shortened(one.column, 28), text(one.rise[0]), text(one.deviation[0]),
+                    classes ? fmt::format("{:.2f} %", 100 * one.rise[1]) : text(one.rise[1])});
+    shares.push_back(std::max(0.0, one.rise[0] / most));
+  }
+  add_bars(rows, columns, shares);
+  std::string text = fmt::format(
+      "\n  what matters: how much the errors rise where a column's values are shuffled\n"
+      "  ({}, {} times; columns that tell the same share it)\n",
+      counted(found.rows, "row", "rows"), found.repeats);
+  text += aligned(rows, {false, true, true, true});
+  if (found.columns.size() > kMostColumns) {
+    text += fmt::format("  ... and {} more columns in the output of --json\n", found.columns.size() - kMostColumns);
+  }
+  return text;
 }
 
 }  // namespace
 
-Scores score(const Model& model, const Array& output, const Array& y) {
-  return model.target.task == data::Task::kClassification ? score_classes(model, output, y)
-                                                          : score_numbers(model, output, y);
+std::string metric_label(const std::string& name, const Model& model) {
+  const bool two = model.target.classes.size() == 2;
+  if (name == "accuracy") return "accuracy";
+  if (name == "top_5_accuracy") return "accuracy of the top 5";
+  if (name == "f1") {
+    return two ? fmt::format("F1 of '{}'", shortened(model.target.classes[1], 20)) : "F1, mean over classes";
+  }
+  if (name == "roc_auc") return "area under the ROC curve";
+  if (name == "expected_calibration_error") return "calibration error";
+  if (name == "r2") return "R2";
+  if (name == "root_mean_squared_error") return "root mean squared error";
+  if (name == "mean_absolute_error") return "mean absolute error";
+  if (name == "coverage") return "coverage of intervals";
+  if (name == "interval_width") return "width of intervals, mean";
+  return measure_label(name);
 }
 
-std::string to_text(const Scores& scores, const Model& model, bool confusion) {
-  constexpr std::size_t kMostClasses = 20;
-  std::vector<std::vector<std::string>> rows = {{"", "model", "baseline"}};
-  for (const Score& score : scores.scores) {
-    if (!score.model && !score.baseline) continue;
-    rows.push_back({score.label, shown(score.model, score.percent), shown(score.baseline, score.percent)});
+std::string metric_text(const std::string& name, double value) {
+  if (name == "accuracy" || name == "top_5_accuracy" || name == "coverage") {
+    return fmt::format("{:.2f} %", 100 * value);
   }
-  std::string text = aligned(rows, {false, true, true}) + "  baseline: " + scores.baseline + "\n";
-  if (scores.confusion.empty() || !confusion) return text;
-  const std::size_t classes = scores.confusion.size();
-  if (classes > kMostClasses) {
-    return text + fmt::format("  (the confusion matrix of {} classes is in the output of --json)\n", classes);
-  }
-  text += "\n  confusion matrix: a line for each true class, a column for each prediction\n";
-  const std::size_t room = classes > 10 ? 6 : classes > 5 ? 9 : 16;
-  rows = {{""}};
-  std::vector<bool> right = {false};
-  for (const std::string& name : model.target.classes) {
-    rows[0].push_back(shortened(name, room));
-    right.push_back(true);
-  }
-  rows[0].emplace_back("found");
-  right.push_back(true);
-  for (std::size_t i = 0; i < classes; ++i) {
-    std::vector<std::string> row = {shortened(model.target.classes[i], 24)};
-    double sum = 0;
-    for (const double count : scores.confusion[i]) {
-      row.push_back(grouped(std::llround(count)));
-      sum += count;
-    }
-    row.push_back(sum == 0 ? "-" : fmt::format("{:.1f} %", 100 * scores.confusion[i][i] / sum));
-    rows.push_back(std::move(row));
-  }
-  return text + aligned(rows, right);
+  return std::abs(value) < 100 ? fmt::format("{:.4f}", value) : fmt::format("{:.6g}", value);
 }
 
-nlohmann::ordered_json to_json(const Scores& scores) {
-  nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
-  nlohmann::ordered_json baseline = nlohmann::ordered_json::object();
-  for (const Score& score : scores.scores) {
-    if (score.model) metrics[score.key] = *score.model;
-    if (score.baseline) baseline[score.key] = *score.baseline;
-  }
-  nlohmann::ordered_json json = {{"metrics", metrics}, {"baseline", baseline}};
-  if (!scores.confusion.empty()) {
-    auto& rows = json["confusion"] = nlohmann::ordered_json::array();
-    for (const auto& row : scores.confusion) {
-      nlohmann::ordered_json line = nlohmann::ordered_json::array();
-      for (const double count : row) line.push_back(std::llround(count));
-      rows.push_back(std::move(line));
+std::string interval_text(const std::string& name, const Interval& interval) {
+  std::string low = metric_text(name, interval.low);
+  if (low.ends_with(" %")) low.resize(low.size() - 2);
+  return low + " to " + metric_text(name, interval.high);
+}
+
+std::string measure_label(const std::string& measure) {
+  if (measure == "root_mean_squared_error") return "RMSE";
+  if (measure == "mean_absolute_error") return "MAE";
+  std::string text = measure;
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
+std::vector<Confused> most_confused(const metrics::Confusion& confusion, std::size_t most) {
+  std::vector<Confused> pairs;
+  for (std::size_t i = 0; i < confusion.size(); ++i) {
+    for (std::size_t j = 0; j < confusion.size(); ++j) {
+      if (i != j && confusion[i][j] > 0) pairs.push_back({std::llround(confusion[i][j]), i, j});
     }
   }
-  return json;
+  std::stable_sort(pairs.begin(), pairs.end(), [](const Confused& a, const Confused& b) { return a.count > b.count; });
+  if (pairs.size() > most) pairs.resize(most);
+  return pairs;
+}
+
+std::string to_text(const Assessed& assessed, const Model& model, Detail detail, std::size_t columns) {
+  std::string text = metrics_text(assessed, model, columns);
+  if (detail == Detail::kMetrics) return text;
+  const Assessment& values = assessed.values;
+  if (!values.classes.empty()) {
+    text += classes_text(assessed, model);
+    text += confusion_text(assessed, model, columns);
+    text += reliability_text(assessed, model, columns);
+  }
+  if (values.residuals) text += residuals_text(*values.residuals, columns);
+  if (!assessed.importance.columns.empty()) text += importance_text(assessed.importance, columns);
+  return text;
 }
 
 }  // namespace pellucid::cli

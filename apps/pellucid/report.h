@@ -1,36 +1,42 @@
-// How good predictions are: metrics beside a baseline that looks at no input, and the confusion matrix.
+// An assessment as text for the terminal, and as JSON in full.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
+#include "assess.h"
 #include "cli.h"
 #include "model.h"
 
 namespace pellucid::cli {
 
-/// One metric of the model and of the baseline; absent where it cannot be told.
-struct Score {
-  std::string key;    // "log_loss"
-  std::string label;  // "log loss"
-  std::optional<double> model, baseline;
-  bool percent = false;
+/// How much of an assessment is shown.
+enum class Detail {
+  kMetrics,  // the table of metrics alone
+  kAll,      // also the classes, what is confused, reliability, residuals, importance
 };
 
-struct Scores {
-  std::vector<Score> scores;
-  std::vector<std::vector<double>> confusion;  // counts by class and prediction; empty for regression
-  std::string baseline;                        // "always 'good', the most frequent class"
+/// Lines of at most `columns`, as far as names and numbers allow; bars take what is left.
+std::string to_text(const Assessed& assessed, const Model& model, Detail detail, std::size_t columns);
+
+/// {"metrics": {...}, "intervals": {...}, "baseline": {...}, "confusion": [...]}: what the training record keeps.
+nlohmann::ordered_json to_json(const Assessed& assessed);
+/// The same with everything there is.
+nlohmann::ordered_json to_full_json(const Assessed& assessed, const Model& model);
+
+/// What people call a metric: "area under the ROC curve" for "roc_auc".
+std::string metric_label(const std::string& name, const Model& model);
+/// "89.59 %" for shares, else four digits after the point, or six that count.
+std::string metric_text(const std::string& name, double value);
+/// "88.9 to 90.2 %".
+std::string interval_text(const std::string& name, const Interval& interval);
+/// The same in short: "RMSE" for "root_mean_squared_error".
+std::string measure_label(const std::string& measure);
+
+/// The pairs of classes confused most often: counts, true class, predicted class.
+struct Confused {
+  std::int64_t count;
+  std::size_t truth, predicted;
 };
-
-/// What the baseline knows is what `training` holds: "class_counts", or the target's mean. `output` as predictions()
-/// gives it, `y` as Examples has it.
-Scores score(const Model& model, const Array& output, const Array& y);
-
-/// A table of metrics; then, where asked for, the confusion matrix, unless there are more than 20 classes.
-std::string to_text(const Scores& scores, const Model& model, bool confusion = true);
-/// {"metrics": {...}, "baseline": {...}, "confusion": [...]}.
-nlohmann::ordered_json to_json(const Scores& scores);
+std::vector<Confused> most_confused(const metrics::Confusion& confusion, std::size_t most);
 
 }  // namespace pellucid::cli

@@ -103,7 +103,7 @@ void add_counts(std::map<std::string, std::int64_t>& sums,
 }  // namespace
 
 Streamed stream_predictions(Model& model, const std::string& path, bool targets,
-                            const std::function<void(const Array& output)>& sink) {
+                            const std::function<void(const Array& input, const Array& output)>& sink) {
   if (data::recognise(path) != data::Source::kTable) {
     base::fail("'{}' holds pictures, and the model was trained on a table; give a CSV file", path);
   }
@@ -119,7 +119,8 @@ Streamed stream_predictions(Model& model, const std::string& path, bool targets,
     const std::size_t rows = all ? batch.rows() : batch.rows() - batch.rows() % kPlan;
     if (rows == 0) return;
     const Shape shape = {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(width)};
-    sink(predictions(model, Array::from(std::span<const float>(batch.row(0), rows * width), shape)));
+    const Array input = Array::from(std::span<const float>(batch.row(0), rows * width), shape);
+    sink(input, predictions(model, input));
     batch.drop(rows);
   };
   while (stream.next(tables)) {
@@ -167,7 +168,7 @@ Streamed stream_predictions(Model& model, const std::string& path, bool targets,
 
 void stream_csv(Model& model, const std::string& path, const std::function<void(std::string_view text)>& write) {
   std::string header;
-  stream_predictions(model, path, false, [&](const Array& output) {
+  stream_predictions(model, path, false, [&](const Array&, const Array& output) {
     const std::vector<float> values = output.to_vector<float>();
     const auto rows = static_cast<std::size_t>(output.shape()[0]);
     const std::size_t width = values.size() / rows;

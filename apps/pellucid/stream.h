@@ -15,11 +15,11 @@ struct Streamed {
   Array y;                      // as Examples has it; undefined where targets were not asked for
 };
 
-/// Predicts the rows of a table in their order, and calls `sink` with the outputs of some thousand rows at a time, as
-/// predictions() gives them. Memory does not grow with the table, but for y. With `targets`, rows without one are left
-/// out. Warns as read_examples does. Throws Error where the file does not fit.
+/// Predicts the rows of a table in their order, and calls `sink` with the network's inputs and outputs (as
+/// predictions() gives them) of some thousand rows at a time. Memory does not grow with the table, but for y. With
+/// `targets`, rows without one are left out. Warns as read_examples does. Throws Error where the file does not fit.
 Streamed stream_predictions(Model& model, const std::string& path, bool targets,
-                            const std::function<void(const Array& output)>& sink);
+                            const std::function<void(const Array& input, const Array& output)>& sink);
 
 /// The same, written as CSV by `write`.
 void stream_csv(Model& model, const std::string& path, const std::function<void(std::string_view text)>& write);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "assess.h"
 #include "base/fail.h"
 #include "pellucid/io.h"
 #include "pellucid/threads.h"
@@ -27,19 +28,19 @@ std::string default_out(const std::string& data) {
   return (path.empty() || path == "." || path == ".." ? fs::path("model") : path).string() + ".safetensors";
 }
 
-// Metrics of one part: printed, and for the training record.
-Json report_part(const TrainOptions& options, const Model& model, const TablePart& part, const std::string& key,
-                 const std::string& title, bool confusion = true) {
-  const Scores scores = score(model, part.output, part.y);
-  Line line = to_json(scores);
+// An assessment of one part: printed, and for the training record. With its inputs `x` also which columns matter.
+Json report_part(const TrainOptions& options, Model& model, const TablePart& part, const Array& x,
+                 const std::string& key, const std::string& title, Detail detail) {
+  Assessed assessed = assess(model, part.output, part.y);
+  if (x.defined()) assessed.importance = find_importance(model, x, part.y);
   if (options.json) {
     Line event = {{"event", "scores"}, {"part", key}, {"rows", part.y.shape()[0]}};
-    event.update(line);
+    event.update(to_full_json(assessed, model));
     print_json(event);
   } else if (!options.quiet) {
-    say("\n{}\n{}", title, to_text(scores, model, confusion));
+    say("\n{}\n{}", title, to_text(assessed, model, detail, terminal_columns()));
   }
-  return Json::parse(line.dump());
+  return Json::parse(to_json(assessed).dump());
 }
 
 // Beside the model, except where that is a device.
@@ -166,14 +167,16 @@ int run_train(TrainOptions options) {
   Json& record = model.training;
   const TablePart &validation = trained.validation, &test = trained.test;
   if (validation.output.defined()) {
+    const bool last = !test.output.defined();
     record["validation"] =
-        report_part(options, model, validation, "validation",
+        report_part(options, model, validation, last ? trained.x : Array(), "validation",
                     fmt::format("on the {} validation rows, which chose the epoch:", grouped(validation.y.shape()[0])),
-                    !test.output.defined());
+                    last ? Detail::kAll : Detail::kMetrics);
   }
   if (test.output.defined()) {
-    record["test"] = report_part(options, model, test, "test",
-                                 fmt::format("on the {} {}:", grouped(test.y.shape()[0]), trained.test_name));
+    record["test"] =
+        report_part(options, model, test, trained.x, "test",
+                    fmt::format("on the {} {}:", grouped(test.y.shape()[0]), trained.test_name), Detail::kAll);
   }
   save(options.out, model);
   if (options.json) print_json({{"event", "saved"}, {"path", options.out}});

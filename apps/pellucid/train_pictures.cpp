@@ -161,6 +161,7 @@ Trained train_pictures(const TrainOptions& options, const Checkpoint& checkpoint
   if (validation.x.defined()) trained.validation = {{}, predictions(model, validation.x), validation.y};
   if (test.x.defined()) trained.test = {{}, predictions(model, test.x), test.y};
   trained.test_name = "test images";
+  trained.x = test.x.defined() ? test.x : validation.x;
   return trained;
 }
 

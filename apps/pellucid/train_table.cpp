@@ -129,6 +129,8 @@ Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint) {
   trained.validation = std::move(fit.validation);
   trained.test = std::move(fit.test);
   trained.test_name = "test rows, which nothing was chosen by";
+  const data::Rows& shown = trained.test.output.defined() ? trained.test.rows : trained.validation.rows;
+  if (!options.quiet && !shown.empty()) trained.x = data::encode(trained.model.table, table, shown).x;
   return trained;
 }
 

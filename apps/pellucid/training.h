@@ -36,6 +36,7 @@ struct Trained {
   FitResult result;
   TablePart validation, test;  // what the model says of them
   std::string test_name;       // "test images"
+  Array x;                     // what the network takes of the test part, else of the validation part; where shown
 };
 /// Each shows the data and the plan, and trains with the view that run_train finishes.
 Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint);

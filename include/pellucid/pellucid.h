@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pellucid/array.h"           // IWYU pragma: export
+#include "pellucid/assessment.h"      // IWYU pragma: export
 #include "pellucid/augment.h"         // IWYU pragma: export
 #include "pellucid/data.h"            // IWYU pragma: export
 #include "pellucid/dtype.h"           // IWYU pragma: export
