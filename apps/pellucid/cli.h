@@ -69,7 +69,7 @@ void warn(std::string_view text);
 void flush();
 /// Standard output is a terminal.
 bool on_terminal();
-/// Its columns; 80 where it does not tell.
+/// Its columns; elsewhere what COLUMNS says, else 80.
 std::size_t terminal_columns();
 
 /// A live line on the terminal that standard error is, while a file is read: for io::CsvOptions::progress. Nothing
@@ -88,6 +88,9 @@ std::string shortened(std::string_view text, std::size_t limit);
 std::size_t width(std::string_view text);
 /// `text` with blanks behind it (or before it, where `right`) up to `columns`.
 std::string padded(std::string_view text, std::size_t columns, bool right = false);
+
+/// Words in lines of at most `columns`, each after `indent`.
+std::string wrapped(std::string_view text, std::size_t columns, std::string_view indent = "  ");
 
 /// Rows of cells in aligned columns, two blanks apart, each line after `indent`. Columns named in `right` are aligned
 /// to the right.

@@ -76,7 +76,7 @@ std::string metrics_text(const Assessed& assessed, const Model& model, std::size
   return aligned(rows, {false, true, true, true}) + "  baseline: " + assessed.baseline + "\n";
 }
 
-std::string classes_text(const Assessed& assessed, const Model& model) {
+std::string classes_text(const Assessed& assessed, const Model& model, std::size_t columns) {
   const std::vector<ClassAssessment>& classes = assessed.values.classes;
   Table rows = {{"class", "rows", "precision", "recall", "F1"}};
   std::vector<std::size_t> order;
@@ -95,10 +95,11 @@ std::string classes_text(const Assessed& assessed, const Model& model) {
   }
   const std::string which =
       some ? fmt::format("the {} of {} classes with the lowest F1", kMostClasses, classes.size()) : "by class";
-  return fmt::format(
-             "\n  {}: precision is the share of right ones among those predicted as the class, recall that\n"
-             "  of those found among its rows\n",
-             which) +
+  return "\n" +
+         wrapped(which +
+                     ": precision is the share of right ones among those predicted as the class, recall that of "
+                     "those found among its rows",
+                 columns) +
          aligned(rows, {false, true, true, true, true});
 }
 
@@ -126,7 +127,8 @@ std::string confusion_text(const Assessed& assessed, const Model& model, std::si
   }
   std::vector<bool> right(classes + 1, true);
   right[0] = false;
-  return "\n  confusion matrix: a line for each true class, a column for each prediction\n" + aligned(rows, right);
+  return "\n" + wrapped("confusion matrix: a line for each true class, a column for each prediction", columns) +
+         aligned(rows, right);
 }
 
 std::string reliability_text(const Assessed& assessed, const Model& model, std::size_t columns) {
@@ -141,9 +143,11 @@ std::string reliability_text(const Assessed& assessed, const Model& model, std::
     marks.push_back(bin.mean_probability);
   }
   add_bars(rows, columns, shares, marks);
-  return fmt::format("\n  reliability: of the rows with such a probability of {}, how many are so{}\n",
-                     two ? "'" + shortened(model.target.classes[1], 24) + "'" : "the predicted class",
-                     rows[1].size() > 4 ? " (#, and | where it should be)" : "") +
+  return "\n" +
+         wrapped(fmt::format("reliability: of the rows with such a probability of {}, how many are so{}",
+                             two ? "'" + shortened(model.target.classes[1], 24) + "'" : "the predicted class",
+                             rows[1].size() > 4 ? " (#, and | where it should be)" : ""),
+                 columns) +
          aligned(rows, {false, true, true, true});
 }
 
@@ -151,9 +155,11 @@ std::string number(double value) { return fmt::format("{:.5g}", value); }
 
 std::string residuals_text(const Residuals& residuals, std::size_t columns) {
   std::string text = "\n  errors (predicted - true)\n";
-  text += fmt::format("  half of them from {} to {}, 90 % from {} to {}; mean {}, median {}\n",
-                      number(residuals.quantiles[1]), number(residuals.quantiles[3]), number(residuals.quantiles[0]),
-                      number(residuals.quantiles[4]), number(residuals.mean), number(residuals.quantiles[2]));
+  text += wrapped(
+      fmt::format("half of them from {} to {}, 90 % from {} to {}; mean {}, median {}", number(residuals.quantiles[1]),
+                  number(residuals.quantiles[3]), number(residuals.quantiles[0]), number(residuals.quantiles[4]),
+                  number(residuals.mean), number(residuals.quantiles[2])),
+      columns);
   const std::size_t bars = residuals.counts.size();
   const std::size_t join = (bars + kHistogramLines - 1) / kHistogramLines;
   Table rows = {{"from", "to", "rows"}};
@@ -187,10 +193,11 @@ std::string importance_text(const ImportanceFound& found, std::size_t columns) {
     shares.push_back(std::max(0.0, one.rise[0] / most));
   }
   add_bars(rows, columns, shares);
-  std::string text = fmt::format(
-      "\n  what matters: how much the errors rise where a column's values are shuffled\n"
-      "  ({}, {} times; columns that tell the same share it)\n",
-      counted(found.rows, "row", "rows"), found.repeats);
+  std::string text =
+      "\n" + wrapped(fmt::format("what matters: how much the errors rise where a column's values are shuffled ({}, {} "
+                                 "times; columns that tell the same share it)",
+                                 counted(found.rows, "row", "rows"), found.repeats),
+                     columns);
   text += aligned(rows, {false, true, true, true});
   if (found.columns.size() > kMostColumns) {
     text += fmt::format("  ... and {} more columns in the output of --json\n", found.columns.size() - kMostColumns);
@@ -255,7 +262,7 @@ std::string to_text(const Assessed& assessed, const Model& model, Detail detail,
   if (detail == Detail::kMetrics) return text;
   const Assessment& values = assessed.values;
   if (!values.classes.empty()) {
-    text += classes_text(assessed, model);
+    text += classes_text(assessed, model, columns);
     text += confusion_text(assessed, model, columns);
     text += reliability_text(assessed, model, columns);
   }

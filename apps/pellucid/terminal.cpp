@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/fail.h"
 #include "cli.h"
@@ -41,7 +42,10 @@ bool on_terminal() {
 
 std::size_t terminal_columns() {
   struct winsize size {};
-  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  const char* given = std::getenv("COLUMNS");
+  const long columns = given != nullptr ? std::strtol(given, nullptr, 10) : 0;
+  return columns > 0 ? static_cast<std::size_t>(columns) : 80;
 }
 
 std::function<void(const io::CsvProgress&)> reading_line(const std::string& source) {
@@ -101,6 +105,24 @@ std::string padded(std::string_view text, std::size_t columns, bool right) {
   const std::size_t used = width(text);
   const std::string blanks(columns > used ? columns - used : 0, ' ');
   return right ? blanks + std::string(text) : std::string(text) + blanks;
+}
+
+std::string wrapped(std::string_view text, std::size_t columns, std::string_view indent) {
+  std::string result, line;
+  const auto end_line = [&] {
+    result += std::string(indent) + line + "\n";
+    line.clear();
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string_view word = text.substr(at, end - at);
+    if (!line.empty() && width(indent) + width(line) + 1 + width(word) > columns) end_line();
+    if (!line.empty()) line += ' ';
+    line += word;
+    at = end + 1;
+  }
+  end_line();
+  return result;
 }
 
 std::string aligned(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right,

@@ -1,0 +1,111 @@
+// What the program shows of a model: assessments as text and JSON.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "support/program.h"
+
+namespace pellucid {
+namespace {
+
+using testing::classes_csv;
+using testing::numbers_csv;
+using testing::Outcome;
+using testing::Place;
+using Json = nlohmann::json;
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::size_t widest_line(const std::string& text) {
+  std::istringstream in(text);
+  std::size_t widest = 0;
+  for (std::string line; std::getline(in, line);) widest = std::max(widest, line.size());
+  return widest;
+}
+
+// As classes_csv, with columns that say nothing and two classes whose names are no good citizens.
+std::string hostile_csv(int rows) {
+  std::string text = "x,\"<script>alert(1)</script>\",\"a \"\"b\"\" & 'c'\",kind\n";
+  for (int i = 0; i < rows; ++i) {
+    const int x = i * 7919 % 200 - 100;
+    text += std::to_string(x) + "," + std::to_string(i * 31 % 17) + "," + std::to_string(i * 13 % 29) + "," +
+            (x > i % 30 ? "</svg><img src=x onerror=alert(2)>" : "good & \"fine\"") + "\n";
+  }
+  return text;
+}
+
+TEST(Showing, ClassesAreShownInFull) {
+  const Place place;
+  place.write("things.csv", classes_csv(300));
+  const Outcome train = place.run("train things.csv --target kind --epochs 10 --test 0.3");
+  ASSERT_EQ(train.status, 0) << train.err;
+  for (const char* part : {"95 % interval", "on the 90 test rows", "by class: precision", "confusion matrix",
+                           "reliability: of the rows", "what matters: how much the errors rise"}) {
+    EXPECT_TRUE(has(train.out, part)) << part << "\n" << train.out;
+  }
+  EXPECT_EQ(train.out.find("confusion matrix"), train.out.rfind("confusion matrix")) << "for the last part alone";
+
+  const Json scores = Json::parse(place.run("evaluate things.safetensors things.csv --json").out);
+  const Json& interval = scores["intervals"]["accuracy"];
+  EXPECT_LE(interval[0], scores["metrics"]["accuracy"]);
+  EXPECT_GE(interval[1], scores["metrics"]["accuracy"]);
+  EXPECT_EQ(scores["interval_level"], 0.95);
+  ASSERT_EQ(scores["by_class"].size(), 3U);
+  std::int64_t rows = 0;
+  for (const Json& one : scores["by_class"]) {
+    rows += one["rows"].get<std::int64_t>();
+    EXPECT_LE(one["recall"]["interval"][0], one["recall"]["value"]);
+  }
+  EXPECT_EQ(rows, 300);
+  EXPECT_EQ(scores["reliability"].size(), 10U);
+  EXPECT_FALSE(scores.contains("roc"));
+  const Json& columns = scores["importance"]["columns"];
+  ASSERT_EQ(columns.size(), 3U);
+  EXPECT_EQ(columns[2]["column"], "y");  // says nothing
+  EXPECT_GT(columns[0]["log_loss"]["rise"], 0.1);
+
+  const Json kept = Json::parse(place.run("inspect things.safetensors --json").out)["training"]["test"];
+  EXPECT_TRUE(kept["intervals"].contains("accuracy"));
+  EXPECT_FALSE(kept.contains("importance"));
+}
+
+TEST(Showing, TwoClassesHaveCurves) {
+  const Place place;
+  place.write("two.csv", hostile_csv(300));
+  ASSERT_EQ(place.run("train two.csv --target kind --epochs 10 --quiet").status, 0);
+  const Json scores = Json::parse(place.run("evaluate two.safetensors two.csv --json").out);
+  EXPECT_NEAR(scores["roc"]["area"].get<double>(), scores["metrics"]["roc_auc"].get<double>(), 1e-9);
+  EXPECT_GT(scores["precision_recall"]["area"], 0.8);
+}
+
+TEST(Showing, NumbersAreShownInFull) {
+  const Place place;
+  place.write("prices.csv", numbers_csv(300));
+  const Outcome train = place.run("train prices.csv --target price --epochs 20");
+  ASSERT_EQ(train.status, 0) << train.err;
+  for (const char* part : {"95 % interval", "errors (predicted - true)", "half of them from", "what matters", "RMSE"}) {
+    EXPECT_TRUE(has(train.out, part)) << part << "\n" << train.out;
+  }
+  const Json scores = Json::parse(place.run("evaluate prices.safetensors prices.csv --json").out);
+  EXPECT_EQ(scores["residuals"]["pairs"]["truth"].size(), 300U);
+  EXPECT_EQ(scores["importance"]["columns"].size(), 3U);
+  EXPECT_FALSE(scores.contains("by_class"));
+}
+
+TEST(Showing, FitsTheTerminal) {
+  const Place place;
+  place.write("things.csv", classes_csv(200));
+  ASSERT_EQ(place.run("train things.csv --target kind --epochs 5 --quiet").status, 0);
+  for (const std::string columns : {"50", "64", "120"}) {
+    const Outcome outcome = place.run("evaluate things.safetensors things.csv", "COLUMNS=" + columns);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_LE(widest_line(outcome.out), std::stoul(columns)) << outcome.out;
+    EXPECT_TRUE(has(outcome.out, "####")) << outcome.out;
+    EXPECT_EQ(has(outcome.out, "95 % interval"), columns != "50") << outcome.out;
+  }
+}
+
+}  // namespace
+}  // namespace pellucid
