@@ -16,7 +16,7 @@ from ._core import __version__  # noqa: F401
 from ._transforms import (  # noqa: F401
     checkpoint, compile, custom, grad, hessian_product, jacobian, jvp, scan, value_and_grad, vjp, vmap,
 )
-from ._types import finfo, iinfo, isdtype  # noqa: F401
+from ._types import conj, finfo, iinfo, isdtype, real  # noqa: F401
 from ._types import namespace_info as __array_namespace_info__  # noqa: F401
 from ._types import unpickle_array as _unpickle_array  # noqa: F401
 from ._train import fit  # noqa: F401
