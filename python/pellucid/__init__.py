@@ -20,10 +20,11 @@ from ._types import conj, finfo, iinfo, isdtype, real  # noqa: F401
 from ._types import namespace_info as __array_namespace_info__  # noqa: F401
 from ._types import unpickle_array as _unpickle_array  # noqa: F401
 from ._train import fit  # noqa: F401
+from ._tabular import fit_table, update_table_model  # noqa: F401
+from ._files import load, save  # noqa: F401
 
-del init, loss, metrics, optim, random, schedule  # noqa: F821  (the extension's; these are modules of the package)
-from . import init, loss, metrics, nn, optim, random, schedule  # noqa: F401
-
+del data, init, io, loss, metrics, optim, random, schedule  # noqa: F821  (the extension's; these are the package's)
+from . import data, init, io, loss, metrics, nn, optim, random, schedule  # noqa: F401
 
 
 def __getattr__(name):  # estimators are imported when they are asked for

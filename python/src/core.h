@@ -100,7 +100,8 @@ void bind_init(nb::module_& m);
 void bind_fit(nb::module_& m);
 void bind_data(nb::module_& m);
 void bind_io(nb::module_& m);
-void bind_tables(nb::module_& m);
+void bind_tabular(nb::module_& m);
+void bind_estimators(nb::module_& m);
 
 }  // namespace pellucid::python
 

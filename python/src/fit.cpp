@@ -1,9 +1,9 @@
 // fit, predict and evaluate. pellucid/_train.py gives fit its signature.
 
-#include "held.h"
 #include "losses.h"
 #include "modules.h"
 #include "optim.h"
+#include "options.h"
 #include "pellucid/ops.h"
 #include "pellucid/train.h"
 #include "results.h"
@@ -12,57 +12,6 @@
 namespace pellucid::python {
 
 namespace {
-
-[[noreturn]] void refuse(const char* name, const char* wanted, nb::handle given) {
-  throw nb::type_error(
-      ("fit: '" + std::string(name) + "' is " + wanted + ", not " + nb::cast<std::string>(nb::repr(given))).c_str());
-}
-
-/// Reads the options by their names.
-class Options {
- public:
-  explicit Options(const nb::dict& given) : given_(given) {}
-  nb::object at(const char* name) const { return nb::object(given_[name]); }
-
-  template <class T>
-  void take(const char* name, T& into, const char* wanted) const {
-    const nb::object value = at(name);
-    if (PyBool_Check(value.ptr()) != std::is_same_v<T, bool> || !nb::try_cast(value, into)) refuse(name, wanted, value);
-  }
-  template <class T>
-  void take(const char* name, std::optional<T>& into, const char* wanted) const {
-    if (at(name).is_none()) return;
-    T value;
-    take(name, value, wanted);
-    into = value;
-  }
-
- private:
-  const nb::dict& given_;
-};
-
-constexpr const char* kInteger = "an integer";
-constexpr const char* kNumber = "a number";
-constexpr const char* kBool = "True or False";
-
-/// What a callback says: False stops, anything else (None too) goes on.
-bool goes_on(nb::handle answer) {
-  if (PyBool_Check(answer.ptr())) return answer.ptr() == Py_True;
-  const std::string_view type = Py_TYPE(answer.ptr())->tp_name;
-  return (type != "numpy.bool" && type != "numpy.bool_") || PyObject_IsTrue(answer.ptr()) == 1;
-}
-
-Held callback(const Options& o, const char* name) {
-  const nb::object f = o.at(name);
-  if (f.is_none()) return {};
-  if (PyCallable_Check(f.ptr()) == 0) refuse(name, "a function", f);
-  return hold(f);
-}
-
-bool on_main_thread() {
-  const nb::object threading = nb::module_::import_("threading");
-  return threading.attr("current_thread")().is(threading.attr("main_thread")());
-}
 
 /// The floating type of a module's parameters, where there is one.
 std::optional<DType> type_of(nb::handle module) {
@@ -114,12 +63,6 @@ Validation validation_of(nb::handle given, nb::handle module) {
   return Validation(dataset_of(given, module, "fit: validation"));
 }
 
-Checkpoint checkpoint_of(nb::handle given) {
-  if (given.is_none()) return {};
-  if (nb::isinstance<Checkpoint>(given)) return *nb::inst_ptr<Checkpoint>(given);
-  return {nb::cast<std::string>(nb::module_::import_("os").attr("fspath")(given))};
-}
-
 /// Parameters that were made and not yet looked at are computed under the lock that evaluation has.
 void settle(nb::handle module) {
   Arrays arrays;
@@ -146,38 +89,20 @@ FitOptions options_of(const Options& o, nb::handle module) {
   o.take("target", options.target, kNumber);
   o.take("restore_best", options.restore_best, kBool);
   o.take("max_seconds", options.max_seconds, kNumber);
-  options.checkpoint = checkpoint_of(o.at("checkpoint"));
   o.take("seed", options.seed, "an integer from 0 on");
   options.metrics = metrics_of(o.at("metrics"));
   if (!o.at("class_weights").is_none()) options.class_weights = as_array(o.at("class_weights"), "fit: class_weights");
   o.take("allow_unused", options.allow_unused, kBool);
   o.take("progress_seconds", options.progress_seconds, kNumber);
-  o.take("catch_interrupt", options.catch_interrupt, kBool);
   return options;
 }
 
 FitResult fit_of(nb::handle module, nb::handle data, const nb::dict& given) {
   check_module(module, "fit");
-  const Options o(given);
+  const Options o("fit", given);
   FitOptions options = options_of(o, module);
   const Dataset set = dataset_of(data, module, "fit");
-  const Held on_epoch = callback(o, "on_epoch"), on_progress = callback(o, "on_progress");
-  if (on_epoch.get().is_valid()) {
-    options.on_epoch = [on_epoch](const Epoch& epoch) {
-      const nb::gil_scoped_acquire lock;
-      return goes_on(on_epoch.get()(nb::cast(epoch)));
-    };
-  }
-  const bool main = on_main_thread();
-  const bool look_at_signals = main && !options.catch_interrupt;
-  if (on_progress.get().is_valid() || look_at_signals) {
-    options.on_progress = [on_progress, look_at_signals](const Progress& progress) {
-      const nb::gil_scoped_acquire lock;
-      if (look_at_signals && PyErr_CheckSignals() != 0) throw nb::python_error();
-      return !on_progress.get().is_valid() || goes_on(on_progress.get()(nb::cast(progress)));
-    };
-  }
-  options.catch_interrupt = options.catch_interrupt && main;  // signals come to the main thread
+  take_callbacks(o, options);
   settle(module);
   return with_module(module, [&](nn::Ref ref) {
     const nb::gil_scoped_release release;

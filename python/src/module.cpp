@@ -23,7 +23,10 @@ NB_MODULE(_core, m) {
   bind_metrics(m);
   bind_init(m);
   bind_fit(m);
-  bind_tables(m);
+  bind_data(m);
+  bind_io(m);
+  bind_tabular(m);
+  bind_estimators(m);
   m.def("_doc", &doc_of, "What the engine's headers and records say of a name; empty for another.");
   m.attr("__version__") = pellucid::version();
   m.def("threads", &pellucid::threads, "The number of threads that large work is spread over.");

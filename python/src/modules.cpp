@@ -204,6 +204,8 @@ struct PrecisionHolder {
 
 }  // namespace
 
+nb::object layer_object(std::shared_ptr<nn::AnyLayer> layer) { return handle_object(LayerHandle(std::move(layer))); }
+
 bool is_module(nb::handle value) { return nb::isinstance<LayerHandle>(value) || is_python_module(value); }
 
 void check_module(nb::handle module, const char* what) {

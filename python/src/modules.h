@@ -45,6 +45,9 @@ auto with_module(nb::handle module, F f) {
 }
 void check_module(nb::handle module, const char* what);
 
+/// A layer of the engine as a Python object.
+nb::object layer_object(std::shared_ptr<nn::AnyLayer> layer);
+
 /// Something callable as a layer: a layer, a Python module, or a function of one array.
 nn::AnyLayer any_layer(nb::handle value);
 

@@ -4,6 +4,7 @@
 #include <nanobind/stl/tuple.h>
 
 #include "losses.h"
+#include "options.h"
 
 namespace pellucid::python {
 
@@ -76,8 +77,7 @@ void bind_inputs(nb::module_& m) {
       .def(
           "__init__",
           [](Checkpoint* self, nb::handle path, double seconds, bool resume, const std::string& note) {
-            const nb::object text = nb::module_::import_("os").attr("fspath")(path);
-            new (self) Checkpoint{nb::cast<std::string>(text), seconds, resume, note};
+            new (self) Checkpoint{path_of(path), seconds, resume, note};
           },
           nb::arg("path"), nb::arg("seconds") = 60.0, nb::arg("resume") = true, nb::arg("note") = "")
       .def_ro("path", &Checkpoint::path)

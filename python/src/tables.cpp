@@ -1,19 +1,15 @@
-// Tables and their models, as the estimators use them: see pellucid/estimators.
+// What the estimators need of tables and their models beyond what everybody has: see pellucid/estimators.
 #include <fmt/format.h>
 #include <nanobind/stl/function.h>
 #include <nanobind/stl/map.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "arrow.h"
 #include "held.h"
-#include "modules.h"
 #include "pellucid/tabular.h"
+#include "table.h"
 
 namespace pellucid::python {
 
@@ -191,50 +187,58 @@ Array keys_of(const io::Table& table) {
   return reshape(Array::from(keys), {table.rows, columns}).evaluate();
 }
 
-void bind_table(nb::module_& m) {
-  nb::class_<io::Table>(m, "_Table")
-      .def(nb::init<>())
-      .def_static("from_stream", &table_of_stream)
-      .def_static("from_matrix", &table_of_matrix)
-      .def_ro("rows", &io::Table::rows)
-      .def_prop_ro("names",
-                   [](const io::Table& table) {
-                     std::vector<std::string> names;
-                     for (const io::Column& column : table.columns) names.push_back(column.name);
-                     return names;
-                   })
-      .def("is_text", [](const io::Table& table, const std::string& name) { return table.at(name).text; })
-      .def("rename",
-           [](io::Table& table, const std::vector<std::string>& names) {
-             for (std::size_t i = 0; i < table.columns.size(); ++i) table.columns[i].name = names.at(i);
-           })
-      .def("add_numbers",
-           [](io::Table& table, const std::string& name, nb::handle values) {
-             const View view(values, 1);
-             add(table, number_column(name, numbers_at(view, view.data(), view.stride(0), view.size(0))));
-           })
-      .def("add_text", &add_text)
-      .def("find_infinite", &find_infinite)
-      .def("take", &take_rows)
-      .def("keys", &keys_of)
-      .def("repeat_first",
-           [](io::Table& table, std::int64_t count) {
-             for (io::Column& column : table.columns) {
-               const auto n = static_cast<std::size_t>(column.size() + count);
-               if (column.text) {
-                 column.codes.resize(n, column.codes.front());
-               } else {
-                 column.numbers.resize(n, column.numbers.front());
-               }
-             }
-             table.rows += count;
-           })
-      .def("csv", [](const io::Table& table) { return io::to_csv(table); });
+}  // namespace
+
+void bind_table_methods(nb::class_<io::Table>& table) {
+  table
+      .def_static("from_stream", &table_of_stream, nb::arg("stream"),
+                  "A table of an Arrow C stream: what __arrow_c_stream__() of pandas, polars and Arrow gives.")
+      .def_static("from_matrix", &table_of_matrix, nb::arg("values"), nb::arg("names"),
+                  "A table of numbers (rows, columns) and the columns' names.")
+      .def(
+          "is_text", [](const io::Table& table, const std::string& name) { return table.at(name).text; },
+          nb::arg("name"), "Is the column text, not numbers?")
+      .def(
+          "rename",
+          [](io::Table& table, const std::vector<std::string>& names) {
+            for (std::size_t i = 0; i < table.columns.size(); ++i) table.columns[i].name = names.at(i);
+          },
+          nb::arg("names"), "Gives the columns these names, in their order.")
+      .def(
+          "add_numbers",
+          [](io::Table& table, const std::string& name, nb::handle values) {
+            const View view(values, 1);
+            add(table, number_column(name, numbers_at(view, view.data(), view.stride(0), view.size(0))));
+          },
+          nb::arg("name"), nb::arg("values"), "Adds a column of numbers: a buffer of one axis; NaN is missing.")
+      .def("add_text", &add_text, nb::arg("name"), nb::arg("codes"), nb::arg("levels"),
+           "Adds a column of texts: the level of each row by its position, -1 where missing.")
+      .def("find_infinite", &find_infinite, "(column, row) of the first infinite number, or None.")
+      .def("take", &take_rows, nb::arg("rows"), "The table of these rows, by their numbers, in their order.")
+      .def("keys", &keys_of, "float64 (rows, columns) that orders rows: numbers, and texts by their place.")
+      .def(
+          "repeat_first",
+          [](io::Table& table, std::int64_t count) {
+            for (io::Column& column : table.columns) {
+              const auto n = static_cast<std::size_t>(column.size() + count);
+              if (column.text) {
+                column.codes.resize(n, column.codes.front());
+              } else {
+                column.numbers.resize(n, column.numbers.front());
+              }
+            }
+            table.rows += count;
+          },
+          nb::arg("count"), "Adds the first row again, so many times.")
+      .def(
+          "csv", [](const io::Table& table) { return io::to_csv(table); }, "The table as CSV text.");
 }
+
+namespace {
 
 // ---- Preprocessing for networks of the user's -----------------------------------------------------------------------
 
-void bind_preprocessing(nb::module_& m) {
+void bind_own_preprocessing(nb::module_& m) {
   m.def("_fit_preprocessing", [](const io::Table& table) {
     io::Table whole = table;
     std::string name = "y";
@@ -318,48 +322,7 @@ TableOptions options_of(const nb::dict& given, nb::handle on_plan, nb::handle on
 
 // ---- Models ---------------------------------------------------------------------------------------------------------
 
-/// Everything a model is, as texts and arrays: for pickles.
-nb::tuple state_of(TableModel& model) {
-  nb::dict arrays;
-  for (const nn::NamedArray& a : nn::named_parameters(model.network)) arrays[a.name.c_str()] = a.value;
-  for (const nn::NamedArray& a : nn::named_buffers(model.network)) arrays[a.name.c_str()] = a.value;
-  return nb::make_tuple(data::to_json(model.preprocessing), nn::to_json(nn::describe(model.network)), arrays,
-                        model.record);
-}
-void restore(TableModel& model, const nb::tuple& state) {
-  new (&model) TableModel();
-  model.preprocessing = data::preprocessing_from_json(nb::cast<std::string>(state[0]));
-  model.network = nn::build_sequential(nn::description_from_json(nb::cast<std::string>(state[1])));
-  std::vector<nn::NamedArray> arrays;
-  for (const auto& [name, value] : nb::cast<nb::dict>(state[2])) {
-    arrays.push_back({nb::cast<std::string>(name), as_array(value, "a model's state")});
-  }
-  nn::set_arrays(model.network, arrays);
-  nn::assign_paths(model.network);
-  model.record = nb::cast<std::string>(state[3]);
-}
-
-void bind_model(nb::module_& m) {
-  nb::class_<TableModel>(m, "_TableModel")
-      .def(
-          "predict",
-          [](TableModel& model, const io::Table& table) {
-            const nb::gil_scoped_release release;
-            return model.predict(table).evaluate();
-          },
-          nb::arg("table"))
-      .def("save", [](const TableModel& model, const std::string& path) { model.save(path); })
-      .def_static("load", &TableModel::load)
-      .def("__getstate__", &state_of)
-      .def("__setstate__", &restore)
-      .def_prop_ro("classes", [](const TableModel& model) { return model.target().classes; })
-      .def_prop_ro("target", [](const TableModel& model) { return model.target().name; })
-      .def_prop_ro("classifies", &TableModel::classifies)
-      .def_prop_ro("inputs", [](const TableModel& model) { return model.preprocessing.input_names(); })
-      .def_prop_ro("dropped", [](const TableModel& model) { return model.preprocessing.dropped; })
-      .def_ro("record", &TableModel::record)
-      .def("describe", [](TableModel& model) { return nn::to_json(nn::describe(model.network)); })
-      .def("parameter_count", [](TableModel& model) { return nn::parameter_count(model.network); });
+void bind_training(nb::module_& m) {
   m.def(
       "_fit_table",
       [](const io::Table& table, const std::string& target, const nb::dict& given, nb::handle on_plan,
@@ -387,10 +350,9 @@ void bind_model(nb::module_& m) {
 
 }  // namespace
 
-void bind_tables(nb::module_& m) {
-  bind_table(m);
-  bind_preprocessing(m);
-  bind_model(m);
+void bind_estimators(nb::module_& m) {
+  bind_own_preprocessing(m);
+  bind_training(m);
 }
 
 }  // namespace pellucid::python

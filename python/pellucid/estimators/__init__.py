@@ -178,7 +178,7 @@ class _Trained(_Estimator):
 
         import json
 
-        model = _core._TableModel.load(str(path))
+        model = _core.TableModel.load(str(path))
         if model.classifies != cls._classify:
             raise ValueError(f"load: '{path}' holds a model of {'classes' if model.classifies else 'numbers'}; take "
                              f"{'Classifier' if model.classifies else 'Regressor'}.load")

@@ -20,7 +20,7 @@ class Features:
 
     @property
     def is_table(self):
-        return isinstance(self.values, _core._Table)
+        return isinstance(self.values, _core.data.Table)
 
     @property
     def rows(self):
@@ -37,7 +37,7 @@ class Features:
 
     def table(self, names):
         """The rows as a table of the engine; `names` are those of the columns of a matrix."""
-        return self.values if self.is_table else _core._Table.from_matrix(_native(self.values), names)
+        return self.values if self.is_table else _core.data.Table.from_matrix(_native(self.values), names)
 
 
 def matrix_names(width):
@@ -82,7 +82,7 @@ def _read_frame(x):
     if type(x).__module__.startswith("pandas") and hasattr(x, "columns"):
         return _read_pandas(x)
     if hasattr(x, "__arrow_c_stream__") and not isinstance(x, np.ndarray):
-        table = _core._Table.from_stream(x.__arrow_c_stream__())
+        table = _core.data.Table.from_stream(x.__arrow_c_stream__())
         return Features(table, table.names)
     if hasattr(x, "__dataframe__") and hasattr(x, "columns"):
         return _read_columns(x, [str(c) for c in x.columns])
@@ -103,7 +103,7 @@ def _read_pandas(frame):
     if hasattr(frame, "__arrow_c_stream__") and len(frame):
         try:
             plain = frame.set_axis(names, axis=1).reset_index(drop=True)
-            table = _core._Table.from_stream(plain.__arrow_c_stream__())
+            table = _core.data.Table.from_stream(plain.__arrow_c_stream__())
             return Features(table, names if named else None)
         except ImportError:
             pass  # pandas hands over its columns with pyarrow's help, which need not be there
@@ -112,7 +112,7 @@ def _read_pandas(frame):
 
 
 def _read_columns(frame, names):
-    table = _core._Table()
+    table = _core.data.Table()
     for name in names:
         _add_column(table, name, frame[name])
     return Features(table, names)
@@ -195,7 +195,7 @@ def _read_objects(array):
     columns = [_as_numbers(array[:, i], i) for i in range(array.shape[1])]
     if columns and all(c is not None for c in columns):
         return Features(np.stack(columns, axis=1))
-    table = _core._Table()
+    table = _core.data.Table()
     for i, (name, numbers) in enumerate(zip(names, columns)):
         if numbers is not None:
             table.add_numbers(name, numbers)

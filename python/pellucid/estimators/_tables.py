@@ -36,7 +36,7 @@ class TableTraining:
         """Goes on with the model; gives the FitResult."""
         table = self._table(features)
         names = None if classes is None else _class_names(classes)
-        _add_target(table, self.model.target, y, names)
+        _add_target(table, self.model.target.name, y, names)
         options = {**_options(estimator, classes, names, weights), "epochs": epochs}
         with _python_names():
             return watch(lambda on_plan, on_epoch, on_progress: _core._update_table_model(
@@ -58,8 +58,8 @@ class TableTraining:
 
     def facts(self):
         """What a person may want to know of the model, by name."""
-        facts = {"inputs": len(self.model.inputs), "parameters": self.model.parameter_count()}
-        for name, reason in self.model.dropped:
+        facts = {"inputs": self.model.preprocessing.inputs, "parameters": self.model.parameter_count()}
+        for name, reason in self.model.preprocessing.dropped.items():
             facts[f"left out: {name}"] = reason
         return facts
 

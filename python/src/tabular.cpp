@@ -1,0 +1,235 @@
+// fit_table and TableModel: the recipe for tables that the shell has.
+#include "pellucid/tabular.h"
+
+#include "modules.h"
+#include "options.h"
+#include "table.h"
+
+namespace pellucid::python {
+
+namespace {
+
+data::Task task_named(const std::string& name) {
+  if (name == "classification") return data::Task::kClassification;
+  if (name == "regression") return data::Task::kRegression;
+  throw nb::value_error(("task is 'classification' or 'regression', not '" + name + "'").c_str());
+}
+
+std::vector<double> numbers_of(nb::handle value) {
+  if (value.is_none()) return {};
+  const Array array = astype(as_array(value, "sample_weights"), DType::kFloat64);
+  evaluate_released(array);
+  const auto* at = static_cast<const double*>(array.raw_data());
+  return {at, at + array.size()};
+}
+
+void take_training(const Options& o, TableOptions& options) {
+  o.take("loss", options.loss, kText);
+  o.take("optimizer", options.optimizer, kText);
+  o.take("schedule", options.schedule, kText);
+  o.take("learning_rate", options.learning_rate, kNumber);
+  o.take("weight_decay", options.weight_decay, kNumber);
+  o.take("label_smoothing", options.label_smoothing, kNumber);
+  o.take("average", options.average, kNumber);
+  o.take("l1", options.l1, kNumber);
+  o.take("l2", options.l2, kNumber);
+  o.take("batch", options.batch, kInteger);
+  o.take("epochs", options.epochs, kInteger);
+  o.take("patience", options.patience, kInteger);
+  o.take("max_seconds", options.max_seconds, kNumber);
+  o.take("precision", options.precision, kText);
+  o.take("calibrate", options.calibrate, kBool);
+  o.take("seed", options.seed, "an integer from 0 on");
+}
+
+TableOptions options_of(const char* what, const nb::dict& given) {
+  const Options o(what, given);
+  TableOptions options;
+  std::optional<std::string> task;
+  o.take("task", task, "'classification' or 'regression'");
+  if (task) options.task = task_named(*task);
+  o.take("ignore", options.ignore, kTexts);
+  o.take("categories", options.categories, kTexts);
+  o.take("validation", options.validation, kNumber);
+  o.take("test", options.test, kNumber);
+  options.sample_weights = numbers_of(o.at("sample_weights"));
+  o.take("balanced", options.balanced, kBool);
+  const nb::object weights = o.at("class_weights");
+  if (!weights.is_none()) {
+    if (!PyDict_Check(weights.ptr())) o.refuse("class_weights", "a dict of numbers by class", weights);
+    for (const auto& [name, weight] : nb::borrow<nb::dict>(weights)) {
+      options.class_weights.emplace_back(nb::cast<std::string>(nb::str(name)), nb::cast<double>(nb::float_(weight)));
+    }
+  }
+  o.take("hidden", options.hidden, "a list of integers");
+  o.take("activation", options.activation, kText);
+  o.take("dropout", options.dropout, kNumber);
+  take_training(o, options);
+  take_callbacks(o, options);
+  return options;
+}
+
+/// Numbers (rows, columns) without names: an array; else a table.
+bool is_numbers(nb::handle x) { return !nb::isinstance<io::Table>(x) && !PyDict_Check(x.ptr()); }
+
+Array settled(nb::handle value, const char* what) {
+  const Array array = as_array(value, what, true);
+  evaluate_released(array);
+  return array;
+}
+
+nb::object part_of(const TablePart& part) {
+  nb::dict dict;
+  dict["rows"] = array_of(part.rows);
+  dict["output"] = part.output.defined() ? nb::cast(part.output) : nb::none();
+  dict["y"] = part.y.defined() ? nb::cast(part.y) : nb::none();
+  return dict;
+}
+
+TableFit fit_of(nb::handle x, nb::handle target, const nb::dict& given) {
+  const TableOptions options = options_of("fit_table", given);
+  if (is_numbers(x)) {
+    const Array numbers = settled(x, "fit_table: x"), y = settled(target, "fit_table: y");
+    const nb::gil_scoped_release release;
+    return fit_table(numbers, y, options);
+  }
+  const io::Table table = table_of_object(x);
+  if (!PyUnicode_Check(target.ptr())) throw nb::type_error("fit_table: the target of a table is a column's name");
+  const auto name = nb::cast<std::string>(target);
+  const nb::gil_scoped_release release;
+  return fit_table(table, name, options);
+}
+
+FitResult update_of(TableModel& model, nb::handle x, nb::handle y, const nb::dict& given) {
+  const TableOptions options = options_of("update_table_model", given);
+  if (is_numbers(x)) {
+    const Array numbers = settled(x, "update_table_model: x"), targets = settled(y, "update_table_model: y");
+    const nb::gil_scoped_release release;
+    return update_table_model(model, numbers, targets, options);
+  }
+  const io::Table table = table_of_object(x);
+  const nb::gil_scoped_release release;
+  return update_table_model(model, table, options);
+}
+
+Array predict_of(TableModel& model, nb::handle x) {
+  if (is_numbers(x)) {
+    const Array numbers = settled(x, "predict: x");
+    const nb::gil_scoped_release release;
+    return model.predict(numbers);
+  }
+  const io::Table table = table_of_object(x);
+  const nb::gil_scoped_release release;
+  return model.predict(table);
+}
+
+/// For pickles: the parts of the file.
+nb::tuple state_of(const TableModel& model) {
+  nb::dict arrays;
+  for (const nn::NamedArray& a : nn::named_parameters(model.network)) arrays[a.name.c_str()] = to_numpy(a.value);
+  for (const nn::NamedArray& a : nn::named_buffers(model.network)) arrays[a.name.c_str()] = to_numpy(a.value);
+  return nb::make_tuple(data::to_json(model.preprocessing), nn::to_json(nn::describe(model.network)), model.record,
+                        arrays);
+}
+
+void set_state(TableModel& self, const nb::tuple& state) {
+  TableModel model;
+  model.preprocessing = data::preprocessing_from_json(nb::cast<std::string>(state[0]));
+  model.network = nn::build_sequential(nn::description_from_json(nb::cast<std::string>(state[1])));
+  model.record = nb::cast<std::string>(state[2]);
+  std::vector<nn::NamedArray> arrays;
+  for (const auto& [name, value] : nb::borrow<nb::dict>(nb::object(state[3]))) {
+    arrays.push_back({nb::cast<std::string>(name), as_array(value, "TableModel")});
+  }
+  nn::set_arrays(model.network, arrays);
+  nn::assign_paths(model.network);
+  new (&self) TableModel(std::move(model));
+}
+
+void bind_model(nb::module_& m) {
+  nb::class_<TableModel>(m, "TableModel",
+                         "A trained model: what stands between tables and the network, the network, and how it was "
+                         "trained. The shell, C++ and Python read and write the same file.")
+      .def_ro("preprocessing", &TableModel::preprocessing)
+      .def_prop_ro("target", [](const TableModel& model) { return model.target(); })
+      .def_prop_ro("classifies", &TableModel::classifies)
+      .def_prop_ro(
+          "classes", [](const TableModel& model) { return model.target().classes; }, "In the order of probabilities.")
+      .def(
+          "parameter_count", [](const TableModel& model) { return nn::parameter_count(model.network); },
+          "The number of elements of all parameters.")
+      .def_ro("record", &TableModel::record, "How it was trained, as JSON; nothing in it depends on time.")
+      .def_prop_ro(
+          "network",
+          [](const TableModel& model) { return layer_object(std::make_shared<nn::AnyLayer>(model.network)); },
+          "A copy of the network, a Sequential.")
+      .def("predict", &predict_of, nb::arg("x"),
+           "Probabilities, float32 (rows, classes) in the order of target.classes; for regression values, float64 "
+           "(rows), within the range of training. x: a Table or dict of columns, found by name; or numbers (rows, "
+           "columns), the columns of training but the target, in their order.")
+      .def(
+          "predict_table",
+          [](TableModel& model, nb::handle x) {
+            const io::Table table = table_of_object(x);
+            const nb::gil_scoped_release release;
+            return model.predict_table(table);
+          },
+          nb::arg("table"), "The same as a Table, as `pellucid predict` writes it.")
+      .def(
+          "output",
+          [](TableModel& model, const Operand& inputs) {
+            evaluate_released(inputs);
+            const nb::gil_scoped_release release;
+            return model.output(inputs);
+          },
+          nb::arg("inputs"),
+          "What the network says of its inputs (preprocessing.encode): probabilities (rows, classes), or standardised "
+          "values (rows, 1).")
+      .def(
+          "save",
+          [](const TableModel& model, nb::handle path) {
+            const std::string text = path_of(path);
+            const nb::gil_scoped_release release;
+            model.save(text);
+          },
+          nb::arg("path"), "One safetensors file.")
+      .def_static(
+          "load",
+          [](nb::handle path) {
+            const std::string text = path_of(path);
+            const nb::gil_scoped_release release;
+            return TableModel::load(text);
+          },
+          nb::arg("path"), "Raises ValueError where the file is no model, or is one of pictures.")
+      .def("__getstate__", &state_of)
+      .def("__setstate__", &set_state)
+      .def("__copy__", [](const TableModel& model) { return model; })
+      .def("__deepcopy__", [](const TableModel& model, nb::handle) { return model; })
+      .def("__repr__", [](const TableModel& model) {
+        return "TableModel(target '" + model.target().name + "', " +
+               std::to_string(model.preprocessing.features.size()) + " columns, " +
+               std::to_string(nn::parameter_count(model.network)) + " parameters)";
+      });
+  nb::class_<TableFit>(m, "TableFit", "What fit_table gives.")
+      .def_ro("model", &TableFit::model)
+      .def_ro("training", &TableFit::training, "A FitResult.")
+      .def_prop_ro(
+          "validation", [](const TableFit& fit) { return part_of(fit.validation); },
+          "A dict of the rows held out, the model's output for them, and y as the network is to say it.")
+      .def_prop_ro("test", [](const TableFit& fit) { return part_of(fit.test); })
+      .def("__repr__", [](const TableFit& fit) { return to_string(fit.training); });
+}
+
+}  // namespace
+
+void bind_tabular(nb::module_& m) {
+  bind_model(m);
+  m.def("_train_table", &fit_of);
+  m.def("_train_table_more", &update_of, nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
+  m.def("table_activations", &table_activations, "Names for fit_table's activation.");
+  m.def(
+      "table_losses", [](const std::string& task) { return table_losses(task_named(task)); }, nb::arg("task"),
+      "Names for fit_table's loss: of 'classification' or 'regression'.");
+}
+
+}  // namespace pellucid::python
