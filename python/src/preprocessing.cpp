@@ -17,8 +17,9 @@ Task task_of(const std::string& name) {
 Scaling scaling_of(const std::string& name) {
   if (name == "robust") return Scaling::kRobust;
   if (name == "standard") return Scaling::kStandard;
+  if (name == "quantile") return Scaling::kQuantile;
   if (name == "none") return Scaling::kNone;
-  throw nb::value_error(("scaling is 'robust', 'standard' or 'none', not '" + name + "'").c_str());
+  throw nb::value_error(("scaling is 'robust', 'standard', 'quantile' or 'none', not '" + name + "'").c_str());
 }
 
 std::vector<std::int32_t> classes_of(nb::handle value) {
@@ -32,11 +33,6 @@ std::vector<std::int32_t> classes_of(nb::handle value) {
 Rows list_of_rows(nb::handle value) { return rows_of(value, io::Table{}); }
 
 nb::tuple pair_of(const Split& split) { return nb::make_tuple(array_of(split.training), array_of(split.held_out)); }
-
-const char* kind_name(Feature::Kind kind) {
-  constexpr const char* kNames[] = {"number", "binary", "category", "date"};
-  return kNames[static_cast<int>(kind)];
-}
 
 void bind_target(nb::module_& m) {
   nb::class_<Target>(m, "Target", "The column to be predicted, and how its values stand to the network's output.")
@@ -125,19 +121,6 @@ void bind_splits(nb::module_& m) {
       "`count` pairs (training, held out) whose held-out parts are disjoint and together all rows. See split.");
 }
 
-nb::dict described(const Feature& feature) {
-  nb::dict dict;
-  dict["column"] = feature.column;
-  dict["kind"] = kind_name(feature.kind);
-  dict["levels"] = feature.levels;
-  dict["parts"] = feature.parts;
-  nb::list numbers;
-  for (const Number& n : feature.numbers) numbers.append(nb::make_tuple(n.center, n.spread, n.clip));
-  dict["numbers"] = numbers;
-  dict["missing_input"] = feature.missing_input;
-  return dict;
-}
-
 nb::object encoded(const Preprocessing& preprocessing, nb::handle table, nb::handle rows, bool report) {
   const io::Table t = table_of_object(table);
   const Rows list = rows_of(rows, t);
@@ -163,13 +146,10 @@ void bind_preprocessing(nb::module_& m) {
       .def_prop_ro(
           "features",
           [](const Preprocessing& p) {
-            nb::list list;
-            for (const Feature& f : p.features) list.append(described(f));
-            return list;
+            const nb::object loads = nb::module_::import_("json").attr("loads");
+            return nb::object(loads(data::to_json(p))["features"]);
           },
-          "A dict for each column that is used: column, kind ('number', 'binary', 'category', 'date'), numbers "
-          "(center, "
-          "spread, clip), levels, parts, missing_input.")
+          "A dict for each column that is used, as in the model file: column, kind, and what brings it to scale.")
       .def_prop_ro(
           "dropped",
           [](const Preprocessing& p) {
@@ -193,20 +173,28 @@ void bind_preprocessing(nb::module_& m) {
   m.def(
       "fit_preprocessing",
       [](nb::handle table, const Target& target, nb::handle training, const std::string& scaling,
-         const std::vector<std::string>& ignore, int max_levels, int min_count) {
+         const std::vector<std::string>& ignore, int max_levels, int min_count, std::optional<int> embed_above,
+         int max_embedded, int min_embedded) {
         const io::Table t = table_of_object(table);
-        return fit_preprocessing(t, target, rows_of(training, t), {scaling_of(scaling), ignore, max_levels, min_count});
+        PreprocessOptions options{scaling_of(scaling), ignore, max_levels, min_count};
+        if (embed_above) options.embed_above = *embed_above;
+        options.max_embedded = max_embedded;
+        options.min_embedded = min_embedded;
+        return fit_preprocessing(t, target, rows_of(training, t), options);
       },
       nb::arg("table"), nb::arg("target"), nb::arg("training").none() = nb::none(), nb::kw_only(),
       nb::arg("scaling") = "robust", nb::arg("ignore") = nb::list(), nb::arg("max_levels") = 64,
-      nb::arg("min_count") = 8,
+      nb::arg("min_count") = 8, nb::arg("embed_above").none() = nb::none(), nb::arg("max_embedded") = 1024,
+      nb::arg("min_embedded") = 3,
       "A Preprocessing fitted to the training rows alone (all by default). Columns that do not change, and "
       "identifiers, "
       "are dropped, and the reason is kept.\n\n"
       "scaling: 'robust' is (x - median) / (quartile distance), smoothly clipped to (-3, 3); 'standard' is (x - mean) "
       "/ "
-      "standard deviation; 'none'. ignore: columns to leave out. max_levels, min_count: the most values of a category "
-      "that get an input of their own, and how often one must be seen where there are many.");
+      "standard deviation; 'quantile'; 'none'. ignore: columns to leave out. max_levels, min_count: the most values of "
+      "a category "
+      "that get an input of their own, and how often one must be seen where there are many. embed_above: categories of "
+      "more values become one input, the level's number: up to max_embedded, each seen min_embedded times or more.");
 }
 
 }  // namespace pellucid::python

@@ -129,6 +129,8 @@ def test_preprocessing_and_splits():
     assert unseen == {"town": 200}
     said = pl.data.decode_predictions(target, y)
     np.testing.assert_allclose(said["price"].values, t["price"].values[training], rtol=1e-5)
+    embedded = pl.data.fit_preprocessing(t, target, embed_above=2, min_embedded=1)
+    assert {f["column"]: f["kind"] for f in embedded.features}["town"] == "embedded"
     with pytest.raises(ValueError, match="scaling is"):
         pl.data.fit_preprocessing(t, target, scaling="no")
     with pytest.raises(ValueError, match="task is"):
