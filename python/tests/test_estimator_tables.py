@@ -136,11 +136,11 @@ def test_what_is_wrong_with_a_table_is_said():
     with pytest.raises(ValueError, match="contains infinity: column 'a', row 1"):
         csv_of(pa.table({"a": [1, np.inf]}))
     with pytest.raises(TypeError, match="gave no stream of Arrow's that is still to be read"):
-        _core._Table.from_stream(3)
+        _core.data.Table.from_stream(3)
     capsule = pa.table({"a": [1]}).__arrow_c_stream__()
-    _core._Table.from_stream(capsule)
+    _core.data.Table.from_stream(capsule)
     with pytest.raises(TypeError, match="a table is expected, not a single column"):
-        _core._Table.from_stream(pa.chunked_array([[1, 2]]).__arrow_c_stream__())
+        _core.data.Table.from_stream(pa.chunked_array([[1, 2]]).__arrow_c_stream__())
 
     def broken():
         yield pa.record_batch({"a": [1]})
@@ -148,8 +148,8 @@ def test_what_is_wrong_with_a_table_is_said():
 
     reader = pa.RecordBatchReader.from_batches(pa.schema({"a": pa.int64()}), broken())
     with pytest.raises(ValueError, match="Arrow stream: .*the line was cut"):
-        _core._Table.from_stream(reader.__arrow_c_stream__())
-    table = _core._Table()
+        _core.data.Table.from_stream(reader.__arrow_c_stream__())
+    table = _core.data.Table()
     table.add_numbers("a", np.zeros(2))
     with pytest.raises(ValueError, match="column 'b' has 3 values, and the table 2 rows"):
         table.add_numbers("b", np.zeros(3))
