@@ -415,6 +415,8 @@ def test_types_promote_as_the_standard_says(data):
         close(pl.astype(x, other), n(x).astype(bool), 0)
     elif pl.can_cast(x.dtype, other):
         close(pl.astype(x, other), n(x).astype(other.name), 0)
+    for kind in NUMBERS:
+        assert pl.asarray(np.dtype(kind).type(3)).dtype.name == kind
     for left, right in zip(pl.broadcast_arrays(x, pl.zeros((2, *x.shape))), np.broadcast_arrays(n(x), np.zeros((2, *x.shape)))):
         assert left.shape == right.shape
     np.testing.assert_array_equal(n(pl.from_dlpack(n(x).copy())), n(x))
