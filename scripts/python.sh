@@ -2,6 +2,7 @@
 # The Python package, in a virtual environment of its own (build/python):
 #   scripts/python.sh wheel      a wheel in dist/
 #   scripts/python.sh test       install it there and run python/tests
+#   scripts/python.sh oracles    every operation, layer and loss against JAX and PyTorch (in build/oracles; a gigabyte)
 #   scripts/python.sh leaks      the long search for leaks: 10^6 compiled steps, 10^5 arrays
 # An engine that is built in build/release already is taken; else it is built.
 set -euo pipefail
@@ -34,12 +35,19 @@ case ${1:-} in
     install
     (cd python/tests && ../../$home/bin/python -m pytest -q -c ../../pyproject.toml --rootdir ../.. . "${@:2}")
     ;;
+  oracles)
+    if [ ! -x build/oracles/bin/python ]; then "$python" -m venv build/oracles; fi
+    build/oracles/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt jax==0.10.2 torch==2.15.0
+    wheel
+    build/oracles/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall dist/pellucid-*.whl
+    PYTHONPATH=python/tests build/oracles/bin/python -m oracles "${@:2}"
+    ;;
   leaks)
     install
     $home/bin/python python/tests/leaks.py
     ;;
   *)
-    echo "usage: scripts/python.sh wheel | test | leaks" >&2
+    echo "usage: scripts/python.sh wheel | test | oracles | leaks" >&2
     exit 2
     ;;
 esac

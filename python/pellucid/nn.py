@@ -297,6 +297,8 @@ def _settle(type, settings):
             settings["padding"] = padding + padding  # before and after each axis
     if "stride" in settings and settings["stride"] is None:
         settings["stride"] = settings["kernel"]
+    if type.startswith("AvgPool"):
+        settings["dilation"] = [1] * len(settings["kernel"])
     if type.startswith("Pad") and settings["high"] is None:
         settings["high"] = settings["low"]
     return settings

@@ -73,7 +73,7 @@ def layer_case(rng, layer, shape, reference, integers=None, training=False):
 
 def channels(f, first):
     """f of channels-first arrays, for either layout."""
-    return f if first else lambda x, **p: f(x.movedim(-1, 1), **p).movedim(1, -1)
+    return f if first else lambda x, **p: f(x.movedim(-1, 1).contiguous(), **p).movedim(1, -1)
 
 
 def picture(rng, axes, count, first, low=5, high=8):
@@ -108,7 +108,7 @@ def convolution(axes):
                                                bias=flag(rng), padding_mode=mode, channels_first=first)
 
         def reference(x, weight, bias=None):
-            w = weight.permute(-1, -2, *range(axes))
+            w = weight.permute(-1, -2, *range(axes)).contiguous()
             if mode != "zeros":
                 x = F.pad(x, [padding] * (2 * axes), mode=mode)
             return getattr(F, f"conv{axes}d")(x, w, bias, stride, padding if mode == "zeros" else 0, dilation, groups)
@@ -128,7 +128,7 @@ def transposed(axes):
                                                         dilation=dilation, groups=groups, bias=flag(rng), channels_first=first)
 
         def reference(x, weight, bias=None):
-            w = weight.permute(-1, -2, *range(axes))
+            w = weight.permute(-1, -2, *range(axes)).contiguous()
             return getattr(F, f"conv_transpose{axes}d")(x, w, bias, stride, padding, more, groups, dilation)
 
         return layer, picture(rng, axes, i, first, 3, 6), channels(reference, first)
@@ -196,12 +196,18 @@ def group_norm(rng):
 def instance_norm(rng):
     first, affine = flag(rng), flag(rng)
     layer = pl.nn.InstanceNorm(3, affine=affine, channels_first=first)
-    return layer, picture(rng, 2, 3, first), channels(
-        lambda x, weight=None, bias=None: F.instance_norm(x, weight=weight, bias=bias), first)
+
+    def reference(x, weight=1.0, bias=0.0):  # PyTorch 2.15's own has another gradient for one example, channels last
+        axes = (2, 3) if first else (1, 2)
+        y = (x - x.mean(axes, keepdim=True)) / torch.sqrt(x.var(axes, correction=0, keepdim=True) + 1e-5)
+        return y * weight + bias if not first or not affine else y * weight[:, None, None] + bias[:, None, None]
+
+    return layer, picture(rng, 2, 3, first), reference
 
 
-def inactive(make):
-    return lambda rng: (make(), (3, 4, 5, 2)[:4], lambda x: x)
+def inactive(make, axes=2):
+    """A layer that changes nothing in evaluation."""
+    return lambda rng: (make(), (3, *range(4, 4 + axes), 2), lambda x: x)
 
 
 def padding(axes):
@@ -363,9 +369,10 @@ SPECS = {
     "GLU": lambda rng: (pl.nn.GLU(), (3, 8), lambda x: F.glu(x, -1)),
     "Flatten": lambda rng: (pl.nn.Flatten(), (2, 3, 4), lambda x: x.flatten(1)),
     "PReLU": lambda rng: (pl.nn.PReLU(5), (3, 5), lambda x, weight: F.prelu(x, weight)),
+    "HardSigmoid": lambda rng: (pl.nn.HardSigmoid(), (3, 7), lambda x: torch.clamp(x + 3, 0, 6) / 6),
     "LeakyReLU": lambda rng: (pl.nn.LeakyReLU(0.2), (3, 7), lambda x: F.leaky_relu(x, 0.2)),
     "Dropout": inactive(lambda: pl.nn.Dropout(0.5)), "StochasticDepth": inactive(lambda: pl.nn.StochasticDepth(0.5)),
-    **{f"Dropout{a}d": inactive(lambda a=a: getattr(pl.nn, f"Dropout{a}d")(0.5)) for a in (1, 2, 3)},
+    **{f"Dropout{a}d": inactive(lambda a=a: getattr(pl.nn, f"Dropout{a}d")(0.5), a) for a in (1, 2, 3)},
     **{f"Conv{a}d": convolution(a) for a in (1, 2, 3)}, **{f"ConvTranspose{a}d": transposed(a) for a in (1, 2, 3)},
     **{f"{k}Pool{a}d": pool(k, a) for a in (1, 2, 3) for k in ("Max", "Avg")},
     **{f"Adaptive{k}Pool{a}d": adaptive(k, a) for a in (1, 2, 3) for k in ("Max", "Avg")},

@@ -138,7 +138,8 @@ SPECS = {
     "focal": loss_case(lambda r: pl.loss.Focal(reduction=r), focal, target=bits),
     "cosine": loss_case(lambda r: pl.loss.Cosine(reduction=r), lambda p, t: 1 - F.cosine_similarity(p, t, -1, 0.0)),
     "dice": loss_case(lambda r: pl.loss.Dice(reduction=r), dice, shape=(3, 5, 2), target=bits, prediction=sigmoid),
-    "cosine_embedding": three(pl.loss.CosineEmbedding(margin=0.2), lambda x, y, z: F.cosine_embedding_loss(x, y, z, margin=0.2),
+    "cosine_embedding": three(pl.loss.CosineEmbedding(margin=0.2), lambda x, y, z: torch.where(
+        z > 0, 1 - F.cosine_similarity(x, y, -1, 0.0), torch.relu(F.cosine_similarity(x, y, -1, 0.0) - 0.2)).mean(),
                               lambda rng, dtype: signs(rng, (5,)).astype(dtype)),
     "triplet": three(pl.loss.Triplet(margin=1.0), lambda x, y, z: torch.relu(
         torch.sqrt(((x - y) ** 2).sum(-1) + 1e-12) - torch.sqrt(((x - z) ** 2).sum(-1) + 1e-12) + 1).mean(),

@@ -24,7 +24,7 @@ def operations():
             section = line[3:]
         elif line.startswith("### "):
             section = line[4:]
-        match = re.match(r"\| `[^`]*?(\w+)\(", line)
+        match = re.match(r"\| `[^`]*?(\w+)\(", re.sub(r"<[^<>]*>", "", line))
         if room is None or match is None:
             continue
         name = room + match.group(1)
