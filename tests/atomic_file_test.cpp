@@ -173,7 +173,10 @@ TEST_F(AtomicFileTest, LeavesTheOldFileAndNothingElseWhereTheDiskFillsUp) {
     setrlimit(RLIMIT_FSIZE, &limit);
     signal(SIGXFSZ, SIG_IGN);
     const std::string text = message([&] { write_file(path("a"), std::string(1 << 20, 'x')); });
-    _exit(text == "cannot write '" + path("a") + "': File too large: choose another place" ? 0 : 1);
+    _exit(text == "cannot write '" + path("a") +
+                      "': File too large: raise the limit on the size of files (ulimit -f) or choose another place"
+              ? 0
+              : 1);
   }
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);

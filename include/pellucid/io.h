@@ -152,11 +152,13 @@ struct TensorFile {
 };
 
 /// A safetensors file (https://github.com/huggingface/safetensors). F16 is read as float32; I8, I16, U16 as int32; U32,
-/// U64 as int64. Throws Error: a header that is longer than the file or 100 MB, or no JSON object; equal names; a type,
-/// shape or range that is not right; ranges that overlap, leave gaps or do not end where the file does.
+/// U64 as int64. Throws Error: a header that is longer than the file or 100 MB, or no JSON object from '{' to '}' with
+/// nothing but spaces behind it; names that are equal or hold NUL; a type, shape or range that is not right; sizes
+/// whose product overflows in whatever order, zeros left out; ranges that overlap, leave gaps or do not end where the
+/// file does.
 TensorFile read_safetensors(const std::string& path);
-/// Arrays of larger elements first, then by name: all stand aligned. Throws Error where a name is empty, "__metadata__"
-/// or not UTF-8, an array is undefined, or the header would be longer than what is read.
+/// Arrays of larger elements first, then by name: all stand aligned. Throws Error where a name is empty,
+/// "__metadata__", not UTF-8 or with NUL, an array is undefined, or the header would be longer than what is read.
 void write_safetensors(const std::string& path, const TensorFile& file);
 
 // ---- The model file -------------------------------------------------------------------------------------------------
@@ -178,8 +180,9 @@ ModelFile load_model(const std::string& path);
 
 // ---- Places ---------------------------------------------------------------------------------------------------------
 
-/// Throws Error where a file could not be written at `path` now: its folder is not there or cannot be written to, it is
-/// a folder, or it is read-only. For use before long work. Leaves nothing behind.
-void check_writable(const std::string& path);
+/// Throws Error where a file of `size` bytes could not be written at `path` now: its folder is not there or cannot be
+/// written to, it is a folder, it is read-only, or the disk, a quota or the limit on files has no room for so many
+/// bytes. For use before long work. Leaves nothing behind.
+void check_writable(const std::string& path, std::uint64_t size = 0);
 
 }  // namespace pellucid::io

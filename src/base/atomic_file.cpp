@@ -2,7 +2,9 @@
 #include "base/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -12,6 +14,7 @@
 #include <utility>
 
 #include "base/fail.h"
+#include "base/file_calls.h"
 
 namespace pellucid::base {
 namespace {
@@ -24,6 +27,8 @@ const char* remedy(int error) {
     case ENOSPC:
     case EDQUOT:
       return "free some space or choose another place";
+    case EFBIG:
+      return "raise the limit on the size of files (ulimit -f) or choose another place";
     case ENOENT:
     case ENOTDIR:
       return "make the folder first";
@@ -62,6 +67,16 @@ std::string folder_of(const std::string& path) {
 /// Whether the error of fsync means that this kind of file cannot be synced, rather than that its data are lost.
 bool cannot_sync(int error) { return error == EINVAL || error == ENOTSUP || error == EROFS; }
 
+/// 0, or the error. A folder that may be written to but not read cannot be synced, which is none.
+int sync_folder_of(const std::string& path) {
+  const FileCalls& calls = file_calls();
+  const int folder = calls.open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (folder < 0) return 0;
+  const int error = calls.fsync(folder) == 0 || cannot_sync(errno) ? 0 : errno;
+  calls.close(folder);
+  return error;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(follow(path_)) {
@@ -74,12 +89,12 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(follo
   if (exists && access(target_.c_str(), W_OK) != 0) fail_to_write(path_, errno);
 
   if (exists && !S_ISREG(status.st_mode)) {
-    file_ = open(target_.c_str(), O_WRONLY | O_CLOEXEC);
+    file_ = file_calls().open(target_.c_str(), O_WRONLY | O_CLOEXEC, 0);
   } else {
     static std::atomic<unsigned> number{0};
     const std::size_t name = target_.rfind('/') + 1;  // 0 where there is no slash
     temporary_ = format("{}.{}.{}-{}.partial", target_.substr(0, name), target_.substr(name), getpid(), ++number);
-    file_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+    file_ = file_calls().open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
     if (file_ < 0) temporary_.clear();  // errno is kept: clear() calls nothing
   }
   if (file_ < 0) fail_to_write(path_, errno);
@@ -89,8 +104,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(follo
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::discard() noexcept {
-  if (file_ >= 0) close(std::exchange(file_, -1));
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  if (file_ >= 0) file_calls().close(std::exchange(file_, -1));
+  if (!temporary_.empty()) file_calls().unlink(temporary_.c_str());
   temporary_.clear();
 }
 
@@ -117,7 +132,7 @@ void AtomicFile::write(const void* data, std::size_t size) {
 void AtomicFile::write_through(const char* data, std::size_t size) {
   if (file_ < 0) fail("cannot write '{}': an earlier write failed, or the file was committed: open it anew", path_);
   while (size > 0) {
-    const ssize_t written = ::write(file_, data, size);
+    const ssize_t written = file_calls().write(file_, data, size);
     if (written < 0) {
       if (errno == EINTR) continue;
       fail_with_errno(errno);
@@ -127,19 +142,44 @@ void AtomicFile::write_through(const char* data, std::size_t size) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::require_space(std::uint64_t size) {
+  if (size == 0 || temporary_.empty()) return;
+  int error = 0;
+  rlimit most = {};
+  struct statvfs space = {};
+  if (getrlimit(RLIMIT_FSIZE, &most) == 0 && most.rlim_cur != RLIM_INFINITY && most.rlim_cur < size) {
+    error = EFBIG;
+  } else if (file_calls().fallocate(file_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0) {
+    error = errno;
+    if (error == EINTR) error = 0;
+    if (error == EOPNOTSUPP || error == ENOSYS) {
+      error = fstatvfs(file_, &space) == 0 && std::uint64_t{space.f_bavail} * space.f_frsize < size ? ENOSPC : 0;
+    }
+  }
+  if (error == 0) return;
+  discard();
+  fail("cannot write '{}': {}: {:.4g} MB are needed; {}", path_, errno_text(error), static_cast<double>(size) / 1e6,
+       remedy(error));
+}
+
+void AtomicFile::commit(const std::string& previous) {
   write_through(buffer_.data(), buffer_.size());
   if (file_ < 0) fail("cannot write '{}': an earlier write failed, or the file was committed: open it anew", path_);
   buffer_.clear();
-  if (fsync(file_) != 0 && !cannot_sync(errno)) fail_with_errno(errno);
-  if (close(std::exchange(file_, -1)) != 0) fail_with_errno(errno);
+  const FileCalls& calls = file_calls();
+  if (calls.fsync(file_) != 0 && !cannot_sync(errno)) fail_with_errno(errno);
+  if (calls.close(std::exchange(file_, -1)) != 0) fail_with_errno(errno);
   if (temporary_.empty()) return;
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) fail_with_errno(errno);
+  if (!previous.empty() && calls.rename(target_.c_str(), previous.c_str()) != 0 && errno != ENOENT) {
+    fail_with_errno(errno);
+  }
+  if (calls.rename(temporary_.c_str(), target_.c_str()) != 0) {
+    const int error = errno;
+    if (!previous.empty()) calls.rename(previous.c_str(), target_.c_str());
+    fail_with_errno(error);
+  }
   temporary_.clear();
-  const int folder = open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;  // a folder that may be written to but not read cannot be synced
-  const int error = fsync(folder) == 0 || cannot_sync(errno) ? 0 : errno;
-  close(folder);
+  const int error = sync_folder_of(target_);
   if (error != 0) fail_to_write(path_, error);
 }
 
@@ -149,6 +189,6 @@ void write_file(const std::string& path, std::string_view content) {
   file.commit();
 }
 
-void check_writable(const std::string& path) { const AtomicFile file(path); }
+void check_writable(const std::string& path, std::uint64_t size) { AtomicFile(path).require_space(size); }
 
 }  // namespace pellucid::base

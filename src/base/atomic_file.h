@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,14 @@ class AtomicFile {
   void write(const void* data, std::size_t size);
   void write(std::string_view text) { write(text.data(), text.size()); }
 
-  /// Puts the file into its place, where it survives a loss of power from here on. To be called once, last.
-  void commit();
+  /// Throws where the place has no room for so many bytes, by claiming them for the file, which is to be thrown away
+  /// then: "cannot write 'a': No space left on device: 12.5 MB are needed; free some space or choose another place".
+  void require_space(std::uint64_t size);
+
+  /// Puts the file into its place, where it survives a loss of power from here on. To be called once, last. What stood
+  /// there before goes to `previous` (in the same file system), where that is given: between the two renamings it is
+  /// found there alone.
+  void commit(const std::string& previous = {});
 
  private:
   [[noreturn]] void fail_with_errno(int error);
@@ -45,8 +52,8 @@ class AtomicFile {
 /// Writes the whole file at once.
 void write_file(const std::string& path, std::string_view content);
 
-/// Throws what AtomicFile and its first write would throw for `path`, so that a program finds out before hours of work.
+/// Throws what AtomicFile and require_space() would throw for `path`, so that a program finds out before hours of work.
 /// Leaves nothing behind and changes nothing.
-void check_writable(const std::string& path);
+void check_writable(const std::string& path, std::uint64_t size = 0);
 
 }  // namespace pellucid::base

@@ -91,6 +91,6 @@ void write_csv(const std::string& path, const Table& table, char separator) {
   base::write_file(path, to_csv(table, separator));
 }
 
-void check_writable(const std::string& path) { base::check_writable(path); }
+void check_writable(const std::string& path, std::uint64_t size) { base::check_writable(path, size); }
 
 }  // namespace pellucid::io
