@@ -92,7 +92,10 @@ TEST(Safetensors, WritesNothingThatCannotBeRead) {
                                               shown + "'; give it another name");
   }
   EXPECT_PRED2(contains, refused({{{"a", Array()}}, {}}), "the tensor 'a' holds nothing; give it a value");
-  EXPECT_PRED2(contains, refused({{}, {{"k", "\xFF"}}}), "the metadata 'k' is not UTF-8; convert it");
+  EXPECT_PRED2(contains, refused({{}, {{"k", "\xFF"}}}),
+               "the metadata 'k' is not UTF-8 or has NUL in its name; convert it");
+  EXPECT_PRED2(contains, refused({{{std::string("a\0b", 3), x}}, {}}), "a tensor cannot be named 'a\\x00b'");
+  EXPECT_PRED2(contains, refused({{}, {{std::string("k\0", 2), ""}}}), "the metadata 'k\\x00' is not UTF-8 or has NUL");
   EXPECT_PRED2(contains, refused({{}, {{"k", std::string(io::kMostHeader, 'x')}}}),
                "names and metadata take 100000032 bytes, and readers take 100000000; shorten them");
   EXPECT_EQ(folder.files(), 0U);
@@ -119,10 +122,19 @@ TEST(Safetensors, SaysWhatIsWrong) {
   EXPECT_EQ(refusal("PK\3\4 and more"),
             "read_safetensors: 'x': the header claims 7236828441365138256 bytes in a file of 13 (at most 100000000 are "
             "read); the file was cut off or is no safetensors file");
-  expect("[]", "the header is no JSON object; the file is damaged");
-  expect("{", "the header is not JSON; the file is damaged or no safetensors file");
+  const std::string no_object = "the header does not begin with '{'; the file is damaged or no safetensors file";
+  for (const char* header : {"[]", "", " ", " {}", "\n{}", "\t{}", "\xEF\xBB\xBF{}", "null"}) expect(header, no_object);
+  const std::string no_end = "the header does not end in '}' and spaces; the file is damaged";
+  for (const char* header : {"{", "{ ", "{}\n", "{}\t", "{}x", "{}  \r  ", "{},"}) expect(header, no_end);
+  expect(std::string("{}\0", 3), no_end);
+  expect("{} }", "the header is not JSON; the file is damaged or no safetensors file");
+  expect("{}{}", "the header is not JSON");
   expect("{\"a\xFF\":1}", "the header is not JSON");
-  expect(std::string(100000, '['), "the header is nested too deep; the file is damaged");
+  expect("{\"a\":" + std::string(100000, '[') + "}", "the header is nested too deep; the file is damaged");
+  expect(R"({"a\u0000b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+         "the name 'a\\x00b' holds a NUL; write the file again without");
+  expect(R"({"__metadata__":{"k\u0000":"v"}})", "the name 'k\\x00' holds a NUL");
+  expect(R"({"__metadata__":{"k":"v","k":"w"}})", "the name 'k' appears twice");
   expect(R"({"a":1})", "tensor 'a': its entry does not hold dtype, shape and data_offsets alone; the file is damaged");
   expect(R"({"a":{"dtype":"F32","shape":[2],"offsets":[0,8]}})", "its entry does not hold dtype, shape and");
   expect(entry("\"F8_E4M3\"", "[8]", "[0,8]"), "element type \"F8_E4M3\" is not one that is read");
@@ -132,6 +144,10 @@ TEST(Safetensors, SaysWhatIsWrong) {
   expect(entry("\"F32\"", "2", "[0,8]"), "its shape is no list of at most 16 sizes");
   expect(entry("\"F32\"", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]", "[0,8]"), "no list of at most 16 sizes");
   expect(entry("\"F32\"", "[4294967296,8589934592]", "[0,8]"), "its shape [4294967296, 8589934592] overflows");
+  // Whatever the order, and however many zeros make the product small.
+  for (const char* shape : {"[0,4294967296,8589934592]", "[4294967296,0,8589934592]", "[4294967296,8589934592,0]"}) {
+    expect(entry("\"F32\"", shape, "[0,0]"), "overflows; the file is damaged");
+  }
   expect(entry("\"F32\"", "[2]", "[0,9]"), "its data_offsets are no range within the 8 bytes of data");
   expect(entry("\"F32\"", "[2]", "[8,0]"), "its data_offsets are no range within");
   expect(entry("\"F32\"", "[2]", "[0]"), "its data_offsets are no range within");

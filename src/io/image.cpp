@@ -38,6 +38,7 @@ struct PngReader {
   std::array<char, 120> problem{};
   png_uint_32 height = 0, width = 0;
   int channels = 0;
+  std::size_t row_bytes = 0;  // in the file, unpacked
 
   ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
@@ -63,6 +64,7 @@ void png_ignore(png_structp, png_const_charp) {}
 bool png_header(PngReader& r) {
   if (setjmp(png_jmpbuf(r.png)) != 0) return false;
   png_read_info(r.png, r.info);
+  r.row_bytes = png_get_rowbytes(r.png, r.info);
   png_set_scale_16(r.png);
   png_set_expand(r.png);
   png_set_interlace_handling(r.png);
@@ -80,9 +82,15 @@ bool png_pixels(PngReader& r, png_bytep* rows) {
   return true;
 }
 
-void check_size(const std::string& path, std::uint64_t height, std::uint64_t width) {
-  if (height * width <= kMostPixels) return;
-  fail("read_image: '{}' is {} x {} pixels, and at most 2^28 are read; scale it down", path, height, width);
+// `most`: the pixels that a file of this size can stand for; memory is not taken on a header's word alone.
+void check_size(const std::string& path, std::uint64_t height, std::uint64_t width, std::uint64_t most) {
+  if (height * width > kMostPixels) {
+    fail("read_image: '{}' is {} x {} pixels, and at most 2^28 are read; scale it down", path, height, width);
+  }
+  if (height * width > most) {
+    fail("read_image: '{}' claims {} x {} pixels, for which its data are too short; make it anew, or remove it", path,
+         height, width);
+  }
 }
 
 // What is transparent shows white.
@@ -113,7 +121,8 @@ Image decode_png(std::string_view bytes, const std::string& path) {
          shown(std::string_view(reader.problem.data())));
   };
   if (!png_header(reader)) damaged();
-  check_size(path, reader.height, reader.width);
+  const std::size_t rows_at_most = bytes.size() * kMostInflation / std::max<std::size_t>(reader.row_bytes, 1);
+  check_size(path, reader.height, reader.width, std::uint64_t{reader.width} * rows_at_most);
   Image image{.height = reader.height, .width = reader.width, .channels = reader.channels, .pixels = {}};
   const auto row = static_cast<std::size_t>(image.width * image.channels);
   image.pixels.resize(row * reader.height);
@@ -181,7 +190,11 @@ Image decode_jpeg(std::string_view bytes, const std::string& path) {
          path, shown(std::string_view(reader.problem.data())));
   };
   if (!jpeg_header(reader, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size())) damaged();
-  check_size(path, reader.jpeg.output_height, reader.jpeg.output_width);
+  // A block of 64 pixels takes one bit at least, and one of a component that is taken at every fourth place, both ways,
+  // stands for 16 times as many. Arithmetic coding has no such limit.
+  constexpr std::uint64_t kMostPerByte = 8 * 64 * 16;
+  check_size(path, reader.jpeg.output_height, reader.jpeg.output_width,
+             reader.jpeg.arith_code != 0 ? kMostPixels : bytes.size() * kMostPerByte);
   Image image{.height = reader.jpeg.output_height,
               .width = reader.jpeg.output_width,
               .channels = reader.jpeg.output_components,

@@ -7,7 +7,6 @@
 #include <optional>
 #include <set>
 
-#include "base/atomic_file.h"
 #include "base/fail.h"
 #include "io/file.h"
 #include "io/text.h"
@@ -47,6 +46,20 @@ std::string_view type_name(DType dtype) {
   }
 }
 
+// The JSON of the header, without the spaces that may follow it. The reference takes other blanks too, in which more
+// than one program could hide its own reading of a file.
+std::string_view without_padding(std::string_view header, const std::string& path) {
+  if (!header.starts_with('{')) {
+    fail("read_safetensors: '{}': the header does not begin with '{{'; the file is damaged or no safetensors file",
+         path);
+  }
+  const std::string_view text = header.substr(0, header.find_last_not_of(' ') + 1);
+  if (!text.ends_with('}')) {
+    fail("read_safetensors: '{}': the header does not end in '}}' and spaces; the file is damaged", path);
+  }
+  return text;
+}
+
 // The header as JSON. Equal names and deep nesting are found while it is read: nothing is built that is not needed.
 Json parse_header(std::string_view text, const std::string& path) {
   std::set<std::string> names, keys;
@@ -55,9 +68,13 @@ Json parse_header(std::string_view text, const std::string& path) {
     if (depth > kDeepest) fail("read_safetensors: '{}': the header is nested too deep; the file is damaged", path);
     if (event == Json::parse_event_t::object_start) keys.clear();
     if (event != Json::parse_event_t::key) return true;
-    if (!(depth == 1 ? names : keys).insert(value.get<std::string>()).second) {
+    const auto& name = value.get_ref<const std::string&>();
+    if (!(depth == 1 ? names : keys).insert(name).second) {
       fail("read_safetensors: '{}': the name '{}' appears twice; write the file again with names of their own", path,
-           shown(value.get<std::string>()));
+           shown(name));
+    }
+    if (name.find('\0') != std::string::npos) {
+      fail("read_safetensors: '{}': the name '{}' holds a NUL; write the file again without", path, shown(name));
     }
     return true;
   };
@@ -150,8 +167,7 @@ RawTensors parse_safetensors(std::string_view bytes, const std::string& path) {
         "off or is no safetensors file",
         path, length, bytes.size(), kMostHeader);
   }
-  const Json header = parse_header(bytes.substr(kAlign, length), path);
-  if (!header.is_object()) fail("read_safetensors: '{}': the header is no JSON object; the file is damaged", path);
+  const Json header = parse_header(without_padding(bytes.substr(kAlign, length), path), path);
   const std::string_view data = bytes.substr(kAlign + length);
 
   RawTensors result;
@@ -202,10 +218,16 @@ TensorFile read_safetensors(const std::string& path) {
 }
 
 void write_safetensors(const std::string& path, const TensorFile& file) {
+  base::AtomicFile out(path);
+  write_safetensors(out, file, path);
+  out.commit();
+}
+
+void write_safetensors(base::AtomicFile& out, const TensorFile& file, const std::string& path) {
   std::vector<const std::pair<const std::string, Array>*> order;
   for (const auto& tensor : file.tensors) {
     const std::string& name = tensor.first;
-    if (name.empty() || name == kMetadata || !valid_utf8(name)) {
+    if (name.empty() || name == kMetadata || !valid_utf8(name) || name.find('\0') != std::string::npos) {
       fail("write_safetensors: '{}': a tensor cannot be named '{}'; give it another name", path, shown(name));
     }
     if (!tensor.second.defined()) {
@@ -220,8 +242,9 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
 
   Json header = Json::object();
   for (const auto& [key, value] : file.metadata) {
-    if (!valid_utf8(key) || !valid_utf8(value)) {
-      fail("write_safetensors: '{}': the metadata '{}' is not UTF-8; convert it", path, shown(key));
+    if (!valid_utf8(key) || !valid_utf8(value) || key.find('\0') != std::string::npos) {
+      fail("write_safetensors: '{}': the metadata '{}' is not UTF-8 or has NUL in its name; convert it", path,
+           shown(key));
     }
     header[std::string(kMetadata)][key] = value;
   }
@@ -240,12 +263,10 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
          text.size(), kMostHeader);
   }
 
-  base::AtomicFile out(path);
   const std::uint64_t length = text.size();
   out.write(&length, sizeof length);
   out.write(text);
   for (const auto* tensor : order) out.write(content(tensor->second));
-  out.commit();
 }
 
 }  // namespace pellucid::io

@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/atomic_file.h"
 #include "io/raw.h"
+#include "pellucid/io.h"
 
 namespace pellucid::io {
 
@@ -16,6 +18,9 @@ struct RawTensors {
 
 /// Checks and decodes the content of a file; `path` is for messages.
 RawTensors parse_safetensors(std::string_view bytes, const std::string& path);
+
+/// Writes the content of a file, as the public function of this name does; the caller commits. `path` is for messages.
+void write_safetensors(base::AtomicFile& out, const TensorFile& file, const std::string& path);
 
 /// The longest header that is read, as in the reference implementation.
 inline constexpr std::size_t kMostHeader = 100'000'000;

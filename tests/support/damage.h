@@ -1,4 +1,5 @@
-// Damage to files: every length, and changes at random, after which a parser may throw an Error and nothing else.
+// Damage to files: every length, every bit, and changes at random, after which a parser may throw an Error and nothing
+// else.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -103,7 +104,8 @@ inline void mutate(std::string& text, std::mt19937_64& random) {
   }
 }
 
-/// Gives `parse` the good text, each of its beginnings, and a few hundred changed ones; as many as the environment
+/// Gives `parse` the good text, each of its beginnings, each text that differs in one bit, and a few hundred that are
+/// changed at random; as many as the environment
 /// variable PELLUCID_MUTATIONS says, where it is set.
 inline void damage(const std::string& name, const std::string& good, const Parser& parse) {
   const char* wanted = std::getenv("PELLUCID_MUTATIONS");
@@ -119,6 +121,11 @@ inline void damage(const std::string& name, const std::string& good, const Parse
   };
   attempt(good, "unchanged");
   for (std::size_t n = 0; n < good.size(); ++n) attempt(good.substr(0, n), "cut at " + std::to_string(n));
+  for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
+    std::string text = good;
+    text[bit / 8] ^= static_cast<char>(1U << (bit % 8));
+    attempt(text, "bit " + std::to_string(bit) + " flipped");
+  }
   std::mt19937_64 random(std::hash<std::string>()(name));
   for (long i = 0; i < changes; ++i) {
     std::string text = good;
