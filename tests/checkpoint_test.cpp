@@ -1,5 +1,6 @@
 // A training that is stopped anywhere and taken up again gives the bits of one that was not; what is refused.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <limits>
@@ -211,20 +212,154 @@ TEST(Checkpoint, ThatIsNoneOrDamagedIsRefused) {
   folder.add("state", "nonsense");
   EXPECT_NE(refusal().find(path), std::string::npos);
   io::write_safetensors(path, {.tensors = {{"x", Array({1, 2})}}, .metadata = {}});
-  EXPECT_EQ(refusal(),
-            "fit: '" + path + "' is no checkpoint of a training; name one, or remove the file to begin anew");
+  const auto refused = [&](const std::string& reason) {
+    return "fit: the checkpoint '" + path + "' cannot be used: " + reason + "; remove it to begin anew";
+  };
+  EXPECT_EQ(refusal(), refused("it is no checkpoint of a training"));
   io::write_safetensors(path, {.tensors = {}, .metadata = {{"pellucid.checkpoint", "9"}}});
-  EXPECT_EQ(refusal(),
-            "fit: the checkpoint '" + path + "' has version '9', and this program reads 1; remove it to begin anew");
-  const std::string damaged = "fit: the checkpoint '" + path + "' is damaged; remove it to begin anew";
-  io::write_safetensors(path, {.tensors = {}, .metadata = {{"pellucid.checkpoint", "1"}}});
-  EXPECT_EQ(refusal(), damaged);
-  train::write_checkpoint(path, {.groups = {}, .words = {{"start", 0}}});
-  EXPECT_EQ(refusal(), damaged);
+  EXPECT_EQ(refusal(), refused("it has version '9', and this program reads 2"));
+  io::write_safetensors(path, {.tensors = {}, .metadata = {{"pellucid.checkpoint", "2"}}});
+  EXPECT_EQ(refusal(), refused("it is not whole"));
+  train::write_checkpoint(path, {.groups = {}, .words = {{"start", 0}}}, train::Before::kUnrelated);
+  EXPECT_EQ(refusal(), "fit: the checkpoint '" + path + "' is damaged; remove it to begin anew");
   o.checkpoint.path = folder.path("nowhere/state");
   EXPECT_NE(refusal().find("nowhere/state"), std::string::npos);
   o.checkpoint = {.path = path, .seconds = -1};
   EXPECT_EQ(refusal(), "fit: checkpoint.seconds -1 must be at least 0");
+}
+
+// Two checkpoints of one training.
+struct TwoFiles {
+  TwoFiles() {
+    FitOptions some = options();
+    some.checkpoint = {.path = path, .seconds = 0};
+    some.on_epoch = [](const Epoch& epoch) { return epoch.epoch < 4; };
+    nn::Sequential net = network();
+    fit(net, points(83), some);
+  }
+  TemporaryFolder folder;
+  std::string path = folder.path("state"), previous = train::previous_checkpoint(path);
+};
+
+TEST(Checkpoint, OfTwoTheOneBeforeIsUsedWhereTheLastIsDamaged) {
+  const TwoFiles files;
+  nn::Sequential whole = network(), net = network();
+  const FitResult expected = fit(whole, points(83), options());
+  std::string bytes = content_of(files.path);
+  bytes[bytes.size() - 5] ^= 1;
+  files.folder.add("state", bytes);
+  std::vector<std::string> warnings;
+  FitOptions rest = options();
+  rest.checkpoint = {.path = files.path, .warn = [&](const std::string& text) { warnings.push_back(text); }};
+  int epochs = 0;
+  rest.on_epoch = [&](const Epoch&) { return ++epochs < 2; };
+  fit(net, points(83), rest);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(warnings[0].starts_with("the checkpoint '" + files.path + "' cannot be used: the tensor '"))
+      << warnings[0];
+  EXPECT_TRUE(warnings[0].ends_with("' does not have its checksum; training goes on from the one before it, '" +
+                                    files.previous + "'"))
+      << warnings[0];
+  // The damaged file was replaced, and did not push out the good one before it.
+  EXPECT_TRUE(train::read_checkpoint(files.path).newest);
+  fs::remove(files.path);
+  EXPECT_FALSE(train::read_checkpoint(files.path).newest);
+  rest.on_epoch = {};
+  EXPECT_EQ(words(fit(net, points(83), rest)), words(expected));
+  EXPECT_EQ(values(net), values(whole));
+  EXPECT_EQ(warnings.size(), 1U) << "a kill between two renamings is no damage";
+}
+
+TEST(Checkpoint, WhereBothAreDamagedEachIsNamed) {
+  const TwoFiles files;
+  files.folder.add("state", "nonsense");
+  files.folder.add("state.previous", "");
+  nn::Sequential net = network();
+  FitOptions rest = options();
+  rest.checkpoint = {.path = files.path};
+  EXPECT_EQ(
+      message_of([&] { fit(net, points(83), rest); }),
+      "fit: the checkpoint '" + files.path + "' cannot be used: read_safetensors: '" + files.path +
+          "': the header claims 7310308002159816558 bytes in a file of 8 (at most 100000000 are read); the file was "
+          "cut off or is no safetensors file; nor can the one before it, '" +
+          files.previous + "': read_safetensors: '" + files.previous +
+          "' has 0 bytes, and a safetensors file at least 8; copy it again; remove both to begin anew");
+  fs::remove(files.path);
+  EXPECT_TRUE(message_of([&] {
+                fit(net, points(83), rest);
+              }).starts_with("fit: the checkpoint '" + files.previous + "' cannot be used: "));
+}
+
+TEST(Checkpoint, EveryFlippedBitIsSeen) {
+  const TwoFiles files;
+  const train::CheckpointFile good = train::read_checkpoint(files.path).file;
+  const std::string bytes = content_of(files.path);
+  fs::remove(files.previous);
+  std::size_t read = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += 31) {  // 31 and 8: each bit of a byte has its turn
+    std::string damaged = bytes;
+    damaged[at] ^= static_cast<char>(1U << (at % 8));
+    files.folder.add("state", damaged);
+    const std::string text = message_of([&] {
+      const train::CheckpointFile file = train::read_checkpoint(files.path).file;
+      EXPECT_EQ(file.words, good.words) << at;
+      for (const auto& [group, arrays] : good.groups)
+        EXPECT_EQ(train::digest(file.groups.at(group)), train::digest(arrays));
+      ++read;
+    });
+    EXPECT_TRUE(text == "no error" || contains(text, files.path)) << text;
+  }
+  EXPECT_LT(read, bytes.size() / 31 / 100) << "nearly every bit counts";
+}
+
+TEST(Checkpoint, ATrainingThatHasEndedIsNotDoneAgain) {
+  const TemporaryFolder folder;
+  FitOptions kept = options();
+  kept.checkpoint = {.path = folder.path("state"), .keep = true};
+  nn::Sequential whole = network(), net = network();
+  const FitResult expected = fit(whole, points(83), kept);
+  const std::string file = content_of(folder.path("state"));
+  kept.on_progress = [](const Progress&) {
+    ADD_FAILURE() << "a step";
+    return true;
+  };
+  const FitResult again = fit(net, points(83), kept);
+  EXPECT_EQ(words(again), words(expected));
+  EXPECT_EQ(values(net), values(whole));
+  EXPECT_EQ(content_of(folder.path("state")), file);
+}
+
+TEST(Checkpoint, TimeBeforeAnInterruptionCounts) {
+  const TemporaryFolder folder;
+  FitOptions o = options();
+  o.max_epochs = 1'000'000'000;
+  o.max_seconds = 0.1;
+  o.checkpoint = {.path = folder.path("state")};
+  nn::Sequential net = network();
+  const FitResult first = fit(net, points(40), o);
+  EXPECT_EQ(first.reason, Reason::kMaxSeconds);
+  const FitResult second = fit(net, points(40), o);
+  EXPECT_EQ(second.reason, Reason::kMaxSeconds);
+  EXPECT_EQ(second.steps, first.steps);
+  o.max_seconds = 0.2;
+  EXPECT_GT(fit(net, points(40), o).steps, first.steps);
+}
+
+TEST(Checkpoint, WhatThePlaceHasNoRoomForIsRefusedBeforeTraining) {
+  const TemporaryFolder folder;
+  FitOptions o = options();
+  o.checkpoint = {.path = folder.path("state")};
+  nn::Sequential net = network();
+  rlimit before = {};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit limit = {1000, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  const std::string text = message_of([&] { fit(net, points(40), o); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(text, "cannot write '" + folder.path("state") +
+                      "': File too large: 0.00672 MB are needed; raise the limit on the size of files (ulimit -f) or "
+                      "choose another place");
+  EXPECT_EQ(folder.files(), 0U);
 }
 
 TEST(Checkpoint, AFullDiskDoesNotEndTheTraining) {

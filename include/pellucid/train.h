@@ -94,7 +94,7 @@ struct Epoch {
   std::optional<double> validation_loss = {};
   std::vector<double> metrics = {};  // in the order of FitOptions::metrics; on validation data where there are
   double learning_rate = 0;          // of the last update
-  double seconds = 0;                // since fit was called
+  double seconds = 0;                // of training, that before an interruption included
   bool best = false;                 // the best monitored value so far, in this start
 };
 
@@ -104,13 +104,14 @@ struct Progress {
   std::int64_t examples = 0;  // seen in this epoch
   std::int64_t total = 0;     // training examples
   double loss = 0;            // the mean over those seen
-  double seconds = 0;         // since fit was called
+  double seconds = 0;         // of training, that before an interruption included
 };
 
-/// A file from which a training that was interrupted goes on, with the same result, bit for bit.
+/// A file from which a training that was interrupted goes on, with the same result, bit for bit. See docs/surviving.md.
 struct Checkpoint {
-  /// Empty: none is written. The file is there whole or not at all. It is written between two steps, also where
-  /// training is interrupted, stopped by a callback or out of time, and removed when training has come to its end.
+  /// Empty: none is written. It is written between two steps, also where training is interrupted, stopped by a callback
+  /// or out of time, and removed when training has come to its end. The file is there whole or not at all, and the one
+  /// before it is kept as `path`.previous: where a checksum shows that the file is damaged, that one is used.
   std::string path = {};
   /// At most so often.
   double seconds = 60;
@@ -119,6 +120,12 @@ struct Checkpoint {
   bool resume = true;
   /// Kept in the file, and must be equal too: for what fit cannot see, such as a recipe.
   std::string note = {};
+  /// Leave the file there when training has come to its end too, with what it came to (unless it diverged). The next
+  /// call gives that result at once: of several trainings in a row, each with a file of its own, those that have ended
+  /// are not done again.
+  bool keep = false;
+  /// Called with a sentence for people where a damaged file is passed over.
+  std::function<void(const std::string&)> warn = {};
 };
 
 struct FitOptions {
@@ -159,6 +166,7 @@ struct FitOptions {
   /// data or patience. Else, or without this, those of the last step. (Where the loss is monitored, without batches:
   /// the parameters that it was computed with, those before the epoch's update.)
   bool restore_best = true;
+  /// Of training, in all: time before an interruption counts too.
   std::optional<double> max_seconds = {};
 
   Checkpoint checkpoint = {};
@@ -176,8 +184,8 @@ struct FitOptions {
   /// Called within epochs, at most every `progress_seconds`; false stops after the running step.
   std::function<bool(const Progress&)> on_progress = {};
   double progress_seconds = 0.1;
-  /// SIGINT (Ctrl-C) stops after the running step, and a second one ends the program at once. The handler is there only
-  /// while fit runs; it is not installed where SIGINT is ignored. False: leave signals alone.
+  /// SIGINT (Ctrl-C), SIGTERM and SIGHUP stop after the running step, and a second one ends the program at once. The
+  /// handlers are there only while fit runs, and not for a signal that is ignored. False: leave signals alone.
   bool catch_interrupt = true;
 };
 
@@ -189,7 +197,7 @@ enum class Reason {
   kMaxEpochs,
   kMaxSeconds,
   kDiverged,     // the loss is NaN or infinite
-  kInterrupted,  // by SIGINT
+  kInterrupted,  // by SIGINT, SIGTERM or SIGHUP
   kStopped,      // by on_epoch or on_progress
 };
 /// "converged", "target reached", "no improvement", "maximum of epochs", "maximum of seconds", "diverged",
@@ -210,7 +218,8 @@ struct FitResult {
   std::optional<double> validation_loss = {};
   std::vector<std::pair<std::string, double>> metrics = {};
   std::int64_t steps = 0;  // updates in all starts
-  double seconds = 0;
+  double seconds = 0;      // of training, that before an interruption included
+  int signal = 0;          // where interrupted: its number
   /// Why the last checkpoint could not be written (training goes on without); empty where it was.
   std::string checkpoint_error = {};
   /// Of all starts; of more than 8192 epochs every second, fourth, ... and the last of each start.

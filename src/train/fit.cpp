@@ -168,7 +168,7 @@ std::string Loop::explain(Reason reason, const Snapshot& snapshot) const {
           std::isfinite(failed_loss_) ? "parameters not finite, loss" : "loss", short_number(failed_loss_), steps_,
           std::isfinite(failed_loss_) ? last_.epoch : last_.epoch + 1));
     case Reason::kInterrupted:
-      return with("SIGINT");
+      return with(signal_name(signal_));
     case Reason::kStopped:
       return with("by the caller");
   }
@@ -180,12 +180,15 @@ FitResult Loop::run() {
   FitResult result;
   for (bool going_on = resumes_;; ++start_) {
     going_on ? resume() : begin();
+    const bool late = going_on && o_.max_seconds && watch_.now() >= *o_.max_seconds;
     going_on = false;
-    End end = train();
+    const bool ended = ended_.has_value();
+    End end = ended ? std::exchange(ended_, {}) : late ? Reason::kMaxSeconds : train();
     Snapshot snapshot = kept(end);
     const bool again = start_ < o_.restarts &&
                        (!end || end == Reason::kMaxEpochs || end == Reason::kDiverged || end == Reason::kNoImprovement);
-    if (!again) end_checkpoint(*end);
+    signal_ = interrupt_->signal();
+    if (!again && !ended) end_checkpoint(*end);
     history_.finish(last_);
     total_steps_ += steps_;
     const double value = monitored(snapshot.epoch), known = monitored(chosen_.epoch);
@@ -214,6 +217,7 @@ FitResult Loop::run() {
   result.steps = total_steps_;
   result.checkpoint_error = checkpoint_error_;
   result.seconds = watch_.now();
+  if (result.reason == Reason::kInterrupted) result.signal = signal_;
   result.history = history_.take();
   fill_rates(result.history);
   return result;

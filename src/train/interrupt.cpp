@@ -4,21 +4,39 @@
 #include <signal.h>
 
 #include <atomic>
+#include <iterator>
 #include <mutex>
 
 namespace pellucid::train {
 
 namespace {
 
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "the handler may only touch what needs no lock");
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+std::atomic<int> noted{0};
+static_assert(std::atomic<int>::is_always_lock_free, "the handler may only touch what needs no lock");
 
 std::mutex mutex;
 int scopes = 0;
-bool installed = false;
-struct sigaction before;
+bool installed[std::size(kSignals)];
+struct sigaction before[std::size(kSignals)];
 
-extern "C" void on_interrupt(int) { interrupted.store(true, std::memory_order_relaxed); }
+// A second signal of whatever kind is back at its default, and is taken when the handler has returned.
+extern "C" void on_signal(int number) {
+  if (noted.exchange(number, std::memory_order_relaxed) == 0) return;
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+bool install(int number, struct sigaction& old) {
+  if (sigaction(number, nullptr, &old) != 0) return false;
+  if ((old.sa_flags & SA_SIGINFO) == 0 && old.sa_handler == SIG_IGN) return false;
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  return sigaction(number, &action, nullptr) == 0;
+}
 
 }  // namespace
 
@@ -26,23 +44,21 @@ InterruptScope::InterruptScope(bool wanted) : wanted_(wanted) {
   if (!wanted_) return;
   const std::lock_guard lock(mutex);
   if (scopes++ > 0) return;
-  interrupted.store(false, std::memory_order_relaxed);
-  installed =
-      sigaction(SIGINT, nullptr, &before) == 0 && ((before.sa_flags & SA_SIGINFO) != 0 || before.sa_handler != SIG_IGN);
-  if (!installed) return;
-  struct sigaction action = {};
-  action.sa_handler = on_interrupt;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-  sigemptyset(&action.sa_mask);
-  installed = sigaction(SIGINT, &action, nullptr) == 0;
+  noted.store(0, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) installed[i] = install(kSignals[i], before[i]);
 }
 
 InterruptScope::~InterruptScope() {
   if (!wanted_) return;
   const std::lock_guard lock(mutex);
-  if (--scopes == 0 && installed) sigaction(SIGINT, &before, nullptr);
+  if (--scopes > 0) return;
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+    if (installed[i]) sigaction(kSignals[i], &before[i], nullptr);
+  }
 }
 
-bool InterruptScope::requested() const { return wanted_ && interrupted.load(std::memory_order_relaxed); }
+int InterruptScope::signal() const { return wanted_ ? noted.load(std::memory_order_relaxed) : 0; }
+
+const char* signal_name(int signal) { return signal == SIGTERM ? "SIGTERM" : signal == SIGHUP ? "SIGHUP" : "SIGINT"; }
 
 }  // namespace pellucid::train

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 #include "pellucid/train.h"
+#include "train/checkpoint.h"
 #include "train/examples.h"
 #include "train/interrupt.h"
 #include "train/predictor.h"
@@ -35,7 +35,11 @@ class History {
 /// Seconds, read from the clock so rarely that it costs nothing beside steps of any length.
 class Watch {
  public:
-  double now() { return last_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  double now() {
+    return last_ = before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  /// Adds the time of training before an interruption.
+  void add(double seconds) { before_ += seconds; }
   /// The time at the last reading; reads again after steps of some 20 us together.
   double about() {
     if (--left_ == 0) {
@@ -49,7 +53,7 @@ class Watch {
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  double last_ = 0;
+  double before_ = 0, last_ = 0;
   std::int64_t interval_ = 1, left_ = 1;
 };
 
@@ -98,8 +102,9 @@ class Loop {
 
   // resume.cpp. Written and taken up between two steps, never within one.
   bool prepare_checkpoint();  // true where there is one to go on from
+  std::uint64_t checkpoint_bytes() const;
   bool checkpoint_due();
-  void write_checkpoint();
+  void write_checkpoint(const Reason* end = nullptr);
   void resume();
   void end_checkpoint(Reason reason);
   nlohmann::json traits() const;
@@ -128,6 +133,9 @@ class Loop {
   double next_progress_ = 0, next_checkpoint_ = 0;
   Snapshot chosen_;  // of the starts before this one
   bool resumes_ = false;
+  Before before_ = Before::kUnrelated;  // the checkpoint that is there
+  End ended_;                           // how the training that was taken up had come to its end
+  int signal_ = 0;
   std::uint64_t data_digest_ = 0;
   std::string checkpoint_error_;
 

@@ -1,6 +1,6 @@
 // Where a training stands, written to a file and taken up again: the same bits come out as without the interruption.
 #include <cmath>
-#include <filesystem>
+#include <stdexcept>
 
 #include "base/fail.h"
 #include "pellucid/io.h"
@@ -26,6 +26,11 @@ constexpr std::pair<const char*, const char*> kTraits[] = {
     {"validation", "the validation data"},
 };
 
+Reason reason_from(int number) {
+  if (number < 0 || number > static_cast<int>(Reason::kStopped)) throw std::out_of_range("reason");
+  return static_cast<Reason>(number);
+}
+
 }  // namespace
 
 bool Loop::checkpoint_due() { return !o_.checkpoint.path.empty() && watch_.now() >= next_checkpoint_; }
@@ -44,7 +49,8 @@ Json Loop::traits() const {
           {"validation", digest({validation.x, validation.y, validation.weights})}};
 }
 
-void Loop::write_checkpoint() {
+// `end`: the training has come to its end, and this is why.
+void Loop::write_checkpoint(const Reason* end) {
   CheckpointFile file;
   Json& words = file.words;
   const auto add = [&](const char* name, const Snapshot& snapshot) {
@@ -73,8 +79,12 @@ void Loop::write_checkpoint() {
                       {"scale", train::to_json(plateau_.scale)}};
   words["within"] = {{"steps", within_.steps}, {"seen", within_.seen}, {"sum", train::to_json(within_.sum)}};
   words["history"] = history_.to_json();
+  words["seconds"] = train::to_json(watch_.now());
+  words["end"] = end == nullptr ? Json() : Json(static_cast<int>(*end));
+  words["failed_loss"] = train::to_json(failed_loss_);
   try {
-    train::write_checkpoint(o_.checkpoint.path, file);
+    train::write_checkpoint(o_.checkpoint.path, file, before_);
+    before_ = Before::kKept;
     checkpoint_error_.clear();
   } catch (const Error& error) {  // a full disk is no reason to lose what was learned
     checkpoint_error_ = error.what();
@@ -84,7 +94,8 @@ void Loop::write_checkpoint() {
 
 void Loop::resume() {
   const std::string& path = o_.checkpoint.path;
-  CheckpointFile file = read_checkpoint(path);
+  ReadCheckpoint read = read_checkpoint(path);
+  CheckpointFile& file = read.file;
   const auto group = [&](const std::string& name) -> Arrays& { return file.groups.at(name); };
   const auto snapshot = [&](const std::string& name) {
     return Snapshot{group(name + ".parameters"), group(name + ".buffers"), epoch_from(file.words.at(name))};
@@ -125,22 +136,43 @@ void Loop::resume() {
     const Json& within = words.at("within");
     within_ = {.steps = within.at("steps"), .seen = within.at("seen"), .sum = number_from(within.at("sum"))};
     history_ = History::from_json(words.at("history"));
+    watch_.add(number_from(words.at("seconds")));
+    next_checkpoint_ = watch_.now() + o_.checkpoint.seconds;
+    failed_loss_ = number_from(words.at("failed_loss"));
+    const Json& end = words.at("end");
+    if (!end.is_null()) ended_ = reason_from(end.get<int>());
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {
     fail("fit: the checkpoint '{}' is damaged; remove it to begin anew", path);
   }
+  before_ = read.newest ? Before::kKept : Before::kDamaged;
+  if (!read.warning.empty() && o_.checkpoint.warn) o_.checkpoint.warn(read.warning);
 }
 
 bool Loop::prepare_checkpoint() {
   const Checkpoint& checkpoint = o_.checkpoint;
   if (checkpoint.path.empty()) return false;
-  io::check_writable(checkpoint.path);
+  const bool there = checkpoint_exists(checkpoint.path);
+  // Two are kept, and a third is written beside them.
+  io::check_writable(checkpoint.path, checkpoint_bytes() * (there ? 1 : 3));
   data_digest_ = digest({parts_.training.x, parts_.training.y, parts_.training.weights});
   for (const Array& frozen : learned_.frozen) data_digest_ = data_digest_ * 31 + digest({frozen});
   next_checkpoint_ = watch_.now() + checkpoint.seconds;
-  std::error_code error;
-  return checkpoint.resume && std::filesystem::exists(checkpoint.path, error);
+  return checkpoint.resume && there;
+}
+
+// Of one file, at most: the state, and parameters and buffers of the epochs that may be kept.
+std::uint64_t Loop::checkpoint_bytes() const {
+  constexpr std::size_t kSnapshots = 4;
+  const auto bytes = [](const Arrays& arrays) {
+    std::size_t sum = 0;
+    for (const Array& x : arrays) sum += static_cast<std::size_t>(x.size()) * size_of(x.dtype());
+    return sum;
+  };
+  const std::size_t parameters = bytes(learned_.trainable), count = learned_.trainable.size();
+  const std::size_t moments = parameters * optimizer_.state_size(count) / count;
+  return (parameters + bytes(learned_.buffers)) * (1 + kSnapshots) + moments;
 }
 
 // What was stopped from outside can go on; what has come to its end needs no file.
@@ -148,10 +180,11 @@ void Loop::end_checkpoint(Reason reason) {
   if (o_.checkpoint.path.empty()) return;
   if (reason == Reason::kInterrupted || reason == Reason::kStopped || reason == Reason::kMaxSeconds) {
     write_checkpoint();
-    return;
+  } else if (o_.checkpoint.keep && reason != Reason::kDiverged) {
+    write_checkpoint(&reason);
+  } else {
+    remove_checkpoint(o_.checkpoint.path);
   }
-  std::error_code error;
-  std::filesystem::remove(o_.checkpoint.path, error);
 }
 
 Json History::to_json() const {
