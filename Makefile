@@ -3,6 +3,8 @@
 #   make test    build, and run every test
 #   make build   build the library, the program, the tests, benchmarks and examples into build/release
 #   make wheel   the Python package as a wheel in dist/; see docs/python.md
+#   make crash-test   kill trainings 1,000 times (KILLS=n) and compare what comes of them; see docs/surviving.md
+#   make fuzz    build the parsers under libFuzzer and run them for SECONDS (60) in all
 #   make bench   measure: kernels, and whole training steps
 #   make format  format every C++ file
 #   make check   format, layers, warnings of two compilers, instruction sets, sanitizers
@@ -10,7 +12,7 @@
 JOBS ?= $(shell nproc)
 CXX_FILES = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: demo test wheel python-test python-leaks build bench format check clean setup configure
+.PHONY: demo test crash-test fuzz wheel python-test python-leaks build bench format check clean setup configure
 
 setup:
 	@scripts/setup.sh
@@ -28,6 +30,17 @@ demo: configure
 test: build
 	ctest --preset release -j $(JOBS)
 	@scripts/python.sh test
+
+KILLS ?= 1000
+crash-test: configure
+	cmake --build --preset release -j $(JOBS) --target pellucid_cli crash_test disk_faults_test
+	build/release/tests/disk_faults_test --gtest_brief=1
+	PELLUCID_KILLS=$(KILLS) build/release/tests/crash_test --gtest_brief=1
+
+SECONDS ?= 60
+fuzz:
+	@scripts/setup.sh fuzz
+	@JOBS=$(JOBS) scripts/fuzz.sh $(SECONDS)
 
 # The package alone, from the engine in build/release where it has been built.
 wheel: setup

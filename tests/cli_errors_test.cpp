@@ -116,7 +116,7 @@ TEST(BadInput, AFullDisk) {
   // A limit on the size of files stands for a disk that fills up while the model is written.
   place.write("m.safetensors", "what stood there");
   expect_refusal(place, "train data.csv --target kind --epochs 1 --quiet --out m.safetensors", kData,
-                 {"'m.safetensors'", "File too large"}, "trap '' XFSZ; ulimit -f 8");
+                 {"'m.run/checkpoint'", "File too large", "MB are needed", "ulimit -f"}, "ulimit -f 8");
   EXPECT_EQ(place.read("m.safetensors"), "what stood there");
   ASSERT_EQ(place.run("train data.csv --target kind --epochs 1 --quiet --out m.safetensors").status, 0);
   const Outcome full = place.run("predict m.safetensors data.csv > /dev/full");

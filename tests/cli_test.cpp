@@ -212,28 +212,6 @@ TEST(Program, AnInterruptKeepsTheBestParameters) {
   EXPECT_EQ(place.run("inspect things.safetensors").status, 0);
 }
 
-TEST(Program, AnInterruptedTrainingGoesOnToTheSameBits) {
-  const Place place;
-  place.write("things.csv", classes_csv(300));
-  const std::string command = "train things.csv --target kind --hidden 64,64 --epochs 2000 --json --out ";
-  ASSERT_EQ(place.run(command + "whole.safetensors").status, 0);
-  const Outcome stopped = place.interrupted(command + "parts.safetensors", "\"epoch\":3");
-  ASSERT_EQ(stopped.status, 130) << stopped.err;
-  EXPECT_TRUE(has(stopped.out, "\"resumable\":true")) << stopped.out;
-  ASSERT_TRUE(std::filesystem::exists(place.path("parts.safetensors.checkpoint")));
-  const Outcome other = place.run(command + "parts.safetensors --resume --dropout 0.1");
-  EXPECT_EQ(other.status, 1);
-  EXPECT_TRUE(has(other.err, "'parts.safetensors.checkpoint' is of another training")) << other.err;
-  const Outcome resumed = place.run(command + "parts.safetensors --resume");
-  ASSERT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_FALSE(has(resumed.out, "\"epoch\":1,"));
-  EXPECT_EQ(place.read("parts.safetensors"), place.read("whole.safetensors"));
-  EXPECT_FALSE(std::filesystem::exists(place.path("parts.safetensors.checkpoint")));
-  const Outcome anew = place.run("train things.csv --target kind --epochs 1 --quiet --resume");
-  EXPECT_EQ(anew.status, 0);
-  EXPECT_TRUE(has(anew.err, "there is no 'things.safetensors.checkpoint'")) << anew.err;
-}
-
 TEST(Program, LearnsFoldersOfImages) {
   const Place place;
   const Json images = Json::parse(read_all(PELLUCID_SOURCE_DIR "/tests/reference/images.json"))["images"];

@@ -22,7 +22,7 @@ namespace pellucid::cli {
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
-inline constexpr int kInterrupted = 130;
+inline constexpr int kSignal = 128;  // and the number of the signal that ended it
 
 /// Options that do not fit together or to the data: exit status 2.
 class UsageError : public std::runtime_error {
@@ -52,6 +52,8 @@ CLI::Validator unnamed(CLI::Validator check);
 /// Gives options that the command line has left out the values of a TOML file, through the same checks. A list gives
 /// several values; "batch_size" and "batch-size" are one name. Throws UsageError naming file and line.
 void apply_config(CLI::App& verb, const std::string& path);
+/// The same of the file's text.
+void apply_config(CLI::App& verb, std::string_view text, const std::string& path);
 
 // ---- Writing --------------------------------------------------------------------------------------------------------
 

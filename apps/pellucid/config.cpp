@@ -24,10 +24,13 @@ std::string value_text(const std::string& path, const std::string& key, const to
 }  // namespace
 
 void apply_config(CLI::App& verb, const std::string& path) {
+  apply_config(verb, io::read_file(path, "config").view(), path);
+}
+
+void apply_config(CLI::App& verb, std::string_view text, const std::string& path) {
   toml::table table;
   try {
-    const io::FileBytes bytes = io::read_file(path, "config");
-    table = toml::parse(bytes.view(), path);
+    table = toml::parse(text, path);
   } catch (const toml::parse_error& error) {
     fail_at(path, error.source(), std::string(error.description()));
   }

@@ -1,5 +1,6 @@
 // The command-line program: the verbs, and what becomes of errors.
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -26,7 +27,8 @@ constexpr const char* kFooter =
     "  0    done\n"
     "  1    the data, a file or the training is at fault\n"
     "  2    the command line or the configuration file is at fault\n"
-    "  130  interrupted; train saved the best parameters so far";
+    "  129  130  143  ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM; train saved the best parameters so far,\n"
+    "       and `pellucid train --resume` goes on";
 
 int complain(const char* text, int status) {
   std::fflush(stdout);
@@ -116,6 +118,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
     return std::printf("pellucid %s\n", pellucid::version()) > 0 && std::fflush(stdout) == 0 ? kDone : kFailed;
   }
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit on sizes is an error like a full disk
   try {
     return run(argc, argv);
   } catch (const UsageError& error) {

@@ -2,7 +2,9 @@
 #include "progress.h"
 
 #include <cerrno>
+#include <fstream>
 
+#include "base/atomic_file.h"
 #include "base/fail.h"
 #include "cli.h"
 
@@ -25,6 +27,18 @@ nlohmann::ordered_json json_of(const Epoch& epoch, const std::string& metric) {
   json["steps"] = epoch.steps;
   json["best"] = epoch.best;
   return json;
+}
+
+// The lines of epochs before `epoch`: later ones were written after the last checkpoint, and are done again.
+std::string lines_before(const std::string& path, std::int64_t epoch) {
+  std::ifstream file(path);
+  std::string kept;
+  for (std::string line; std::getline(file, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object() || json.value("epoch", epoch) >= epoch) break;
+    kept += line + '\n';
+  }
+  return kept;
 }
 
 }  // namespace
@@ -63,9 +77,11 @@ void ProgressView::epoch(const Epoch& epoch) {
   last_ = epoch;
   shown_ = false;
   nlohmann::ordered_json json;
-  if (setup_.style == Style::kJson || log_) json = json_of(epoch, setup_.metric);
+  const bool logged = log_ || !setup_.run_log.empty();
+  if (setup_.style == Style::kJson || logged) json = json_of(epoch, setup_.metric);
+  if (logged) json["seconds"] = epoch.seconds;
+  if (!setup_.run_log.empty()) log_to_run(epoch, json.dump() + "\n");
   if (log_) {
-    json["seconds"] = epoch.seconds;
     const std::string text = json.dump() + "\n";
     if (std::fwrite(text.data(), 1, text.size(), log_.get()) != text.size() || std::fflush(log_.get()) != 0) {
       base::fail("cannot write the log '{}': {}; free some space or choose another place", setup_.log,
@@ -88,6 +104,25 @@ void ProgressView::epoch(const Epoch& epoch) {
     const double left = last_seconds_ * static_cast<double>(setup_.epochs - epoch.epoch);
     live(text + fmt::format("  {}{} left", setup_.may_stop_early ? "at most " : "", duration(left)));
   }
+}
+
+// What is lost here can be done without, so a full disk does not end the training.
+void ProgressView::log_to_run(const Epoch& epoch, const std::string& text) {
+  const std::string& path = setup_.run_log;
+  try {
+    if (!run_log_) {
+      base::write_file(path, lines_before(path, epoch.epoch));
+      run_log_.reset(std::fopen(path.c_str(), "a"));
+    }
+    if (run_log_ && std::fwrite(text.data(), 1, text.size(), run_log_.get()) == text.size() &&
+        std::fflush(run_log_.get()) == 0) {
+      return;
+    }
+    warn(fmt::format("the log '{}' ends here: {}; training goes on", path, base::errno_text(errno)));
+  } catch (const Error& error) {
+    warn(fmt::format("there is no log: {}; training goes on", error.what()));
+  }
+  setup_.run_log.clear();
 }
 
 void ProgressView::within(const Progress& progress) {

@@ -22,7 +22,8 @@ class ProgressView {
     std::string metric;         // its label; that of Epoch::metrics[0]
     bool percent = false;       // the metric is a share
     bool may_stop_early = false;
-    std::string log;  // a file of JSON lines, one for each epoch; empty: none
+    std::string log;      // a file of JSON lines, one for each epoch; empty: none
+    std::string run_log;  // the same in the folder of a run: goes on where an interrupted training stopped
   };
   /// Throws Error where the log cannot be written.
   explicit ProgressView(Setup setup);
@@ -39,13 +40,14 @@ class ProgressView {
   std::string line(const Epoch& epoch) const;
   void live(const std::string& text);
   void erase();
+  void log_to_run(const Epoch& epoch, const std::string& text);
   bool worth_keeping(const Epoch& epoch) const;
 
   Setup setup_;
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
-  std::unique_ptr<std::FILE, Close> log_;
+  std::unique_ptr<std::FILE, Close> log_, run_log_;
   Epoch last_;
   bool shown_ = true;        // the last epoch stands in a line of its own
   bool live_ = false;        // a live line stands on the terminal

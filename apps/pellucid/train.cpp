@@ -43,19 +43,39 @@ Json report_part(const TrainOptions& options, Model& model, const TablePart& par
   return Json::parse(to_json(assessed).dump());
 }
 
-// Beside the model, except where that is a device.
-Checkpoint checkpoint_for(const TrainOptions& options) {
+// Beside the model and for the time of training where no folder is named; none at all where the model is a device.
+RunFolder::Setup run_setup(const TrainOptions& options) {
+  RunFolder::Setup setup;
   std::error_code error;
-  if (fs::exists(options.out, error) && !fs::is_regular_file(options.out, error)) return {};
-  Checkpoint checkpoint{.path = options.out + ".checkpoint", .resume = options.resume};
-  const bool there = fs::exists(checkpoint.path, error);
-  if (there && !options.resume) {
-    warn(fmt::format(
-        "'{}' is of a training that was interrupted; it will be overwritten, and --resume would go on with it",
-        checkpoint.path));
+  const bool device = fs::exists(options.out, error) && !fs::is_regular_file(options.out, error);
+  if (options.run.empty() && device) return setup;
+  setup.path = options.run;
+  if (setup.path.empty()) {
+    constexpr std::string_view kEnd = ".safetensors";
+    setup.path = options.out.ends_with(kEnd) ? options.out.substr(0, options.out.size() - kEnd.size()) : options.out;
+    setup.path += ".run";
   }
-  if (!there && options.resume) warn(fmt::format("there is no '{}' to go on with; training begins", checkpoint.path));
-  return checkpoint;
+  setup.record.options = options.given;
+  setup.record.model = fs::absolute(options.out).lexically_normal().string();
+  setup.record.temporary = options.run_is_temporary;
+  setup.resume = !options.resume.empty();
+  setup.anew = options.anew;
+  setup.seconds = options.checkpoint_seconds;
+  setup.silent = options.quiet || options.json;
+  return setup;
+}
+
+// A run that has come to its end needs nothing, as long as its model is there.
+bool is_done(const TrainOptions& options) {
+  const std::optional<RunRecord> record = read_run(options.resume);
+  if (!record || !record->done()) return false;
+  const std::string model = model_of_run(options.resume, *record);
+  std::error_code error;
+  if (!fs::exists(model, error)) return false;
+  if (!options.quiet && !options.json) {
+    say("the training in '{}' has come to its end; its model is '{}'\n", options.resume, model);
+  }
+  return true;
 }
 
 void show_end(const TrainOptions& options, const FitResult& result, bool resumable) {
@@ -130,8 +150,8 @@ void show_plan(const TrainOptions& options, const Json& recipe, const nn::Sequen
   }
 }
 
-ProgressView::Setup progress_setup(const TrainOptions& options, data::Task task, std::int64_t epochs, std::int64_t rows,
-                                   bool may_stop_early) {
+ProgressView::Setup progress_setup(const TrainOptions& options, const RunFolder& run, data::Task task,
+                                   std::int64_t epochs, std::int64_t rows, bool may_stop_early) {
   const bool classes = task == data::Task::kClassification;
   return {.style = options.json    ? Style::kJson
                    : options.quiet ? Style::kQuiet
@@ -143,24 +163,29 @@ ProgressView::Setup progress_setup(const TrainOptions& options, data::Task task,
                                    : "RMSE",
           .percent = classes,
           .may_stop_early = may_stop_early,
-          .log = options.log};
+          .log = options.log,
+          .run_log = run.log()};
 }
 
 int run_train(TrainOptions options) {
-  if (options.out.empty()) options.out = default_out(options.data);
+  if (!options.resume.empty() && is_done(options)) return kDone;
+  if (options.out.empty()) {
+    options.out = options.run.empty() ? default_out(options.data) : options.run + "/model.safetensors";
+  }
   std::error_code error;
   if (fs::equivalent(options.out, options.data, error)) {
     usage("--out '{}' is the data itself; choose another name", options.out);
   }
+  RunFolder run(run_setup(options));
+  if (!options.run.empty()) run.begin();
   io::check_writable(options.out);
   if (!options.log.empty()) io::check_writable(options.log);
   if (options.threads > 0) set_threads(options.threads);
 
   const bool is_table = data::recognise(options.data) == data::Source::kTable;
-  const Checkpoint checkpoint = checkpoint_for(options);
-  const Trained trained = is_table ? train_table(options, checkpoint) : train_pictures(options, checkpoint);
+  const Trained trained = is_table ? train_table(options, run) : train_pictures(options, run);
   const FitResult& result = trained.result;
-  const bool resumable = fs::exists(checkpoint.path, error);
+  const bool stopped = result.reason == Reason::kInterrupted, resumable = stopped && run.exists();
   show_end(options, result, resumable);
 
   Model model = trained.model;
@@ -179,12 +204,13 @@ int run_train(TrainOptions options) {
                     fmt::format("on the {} {}:", grouped(test.y.shape()[0]), trained.test_name), Detail::kAll);
   }
   save(options.out, model);
+  stopped ? run.stop() : run.finish();
   if (options.json) print_json({{"event", "saved"}, {"path", options.out}});
   if (!options.json && !options.quiet) {
     say("\nsaved {}\n", options.out);
-    if (resumable) say("the same command with --resume goes on where this one stopped\n");
+    if (resumable) say("`pellucid train --resume {}` goes on where this one stopped\n", run.path());
   }
-  return result.reason == Reason::kInterrupted ? kInterrupted : kDone;
+  return stopped ? kSignal + result.signal : kDone;
 }
 
 }  // namespace pellucid::cli

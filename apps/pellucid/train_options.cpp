@@ -24,7 +24,6 @@ void add_train(CLI::App& program, Action& action) {
                   "A CSV or TSV file (header; plain, .gz or .zst), a folder of IDX files or of class folders of PNG "
                   "and JPEG, or an "
                   "NPZ file")
-      ->required()
       ->type_name("DATA");
   verb.add_option("--target", o.target, "The column to predict (guessed where left out)")
       ->type_name("COLUMN")
@@ -156,8 +155,21 @@ void add_train(CLI::App& program, Action& action) {
   verb.add_option("--out", o.out, "The model file (DATA's name with .safetensors, in this folder)")
       ->type_name("FILE")
       ->group("Running");
-  verb.add_flag("--resume", o.resume,
-                "Go on with a training that was interrupted: from OUT.checkpoint, with the same options and result")
+  verb.add_option("--run", o.run,
+                  "The training's folder: options, checkpoints, log, and the model where --out is left out (a folder "
+                  "beside OUT, removed at the end)")
+      ->type_name("FOLDER")
+      ->group("Running");
+  verb.add_option(
+          "--resume", o.resume,
+          "Go on with the training of this folder, which was interrupted or killed; DATA and options are its own")
+      ->type_name("FOLDER")
+      ->group("Running");
+  verb.add_flag("--anew", o.anew, "Throw away the training that is found in the folder, and begin anew")
+      ->group("Running");
+  verb.add_option("--checkpoint", o.checkpoint_seconds, "Seconds between two checkpoints (60)")
+      ->check(unnamed(CLI::NonNegativeNumber))
+      ->type_name("S")
       ->group("Running");
   verb.add_option("--log", o.log, "A file of JSON lines with the time of each epoch")
       ->type_name("FILE")
@@ -172,9 +184,14 @@ void add_train(CLI::App& program, Action& action) {
       "  pellucid train income.csv --target income\n"
       "  pellucid train houses.csv --hidden 128,128 --dropout 0.1 --epochs 200 --patience 30\n"
       "  pellucid train /usr/share/datasets/fashion-mnist --hidden 256,128 --epochs 10 --out fashion.safetensors\n"
-      "  pellucid train income.csv --config recipe.toml --seed 7 --json > log.jsonl");
+      "  pellucid train income.csv --config recipe.toml --seed 7 --json > log.jsonl\n"
+      "  pellucid train income.csv --run night   and, after a power cut:  pellucid train --resume night");
   verb.callback([options, &verb, &action] {
     if (!options->config.empty()) apply_config(verb, options->config);
+    if (!options->run.empty()) options->run_is_temporary = false;
+    if (!options->resume.empty()) apply_run(verb, *options);
+    if (options->data.empty()) throw CLI::RequiredError("data");
+    options->given = given_options(verb);
     if (options->table.hidden && options->table.hidden == std::vector<std::int64_t>{0}) options->table.hidden->clear();
     if (options->table.hidden && std::count(options->table.hidden->begin(), options->table.hidden->end(), 0) > 0) {
       usage("--hidden: a layer of size 0 stands among others; leave it out, or give 0 alone for no hidden layer");

@@ -92,7 +92,7 @@ void check_options(const TrainOptions& options) {
 
 }  // namespace
 
-Trained train_pictures(const TrainOptions& options, const Checkpoint& checkpoint) {
+Trained train_pictures(const TrainOptions& options, RunFolder& run) {
   check_options(options);
   const TableOptions& given = options.table;
   const data::Pictures pictures = read_pictures(options);
@@ -122,7 +122,8 @@ Trained train_pictures(const TrainOptions& options, const Checkpoint& checkpoint
   model.network = make_network(options, recipe, model.pictures.shape, classes);
   show_plan(options, choices, model.network, model.pictures.shape, classes, rows, parts.validation.size());
 
-  ProgressView view(progress_setup(options, model.target.task, recipe.epochs, rows, recipe.patience.has_value()));
+  run.begin_training();
+  ProgressView view(progress_setup(options, run, model.target.task, recipe.epochs, rows, recipe.patience.has_value()));
   FitOptions fitting = tables::fit_options(recipe, model.target.task, rows, given.seed);
   if (validation.x.defined()) fitting.validation = validation;
   fitting.max_seconds = given.max_seconds;
@@ -134,7 +135,7 @@ Trained train_pictures(const TrainOptions& options, const Checkpoint& checkpoint
     view.within(progress);
     return true;
   };
-  fitting.checkpoint = checkpoint;
+  fitting.checkpoint = run.checkpoint();
   fitting.checkpoint.note = choices.dump();
   trained.result = fit(model.network, training, fitting);
   view.finish();

@@ -87,7 +87,7 @@ void show_table(const TrainOptions& options, const TablePlan& plan, const io::Ta
 
 }  // namespace
 
-Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint) {
+Trained train_table(const TrainOptions& options, RunFolder& run) {
   if (!options.classes.empty()) usage("--classes names the classes of pictures, and '{}' is a table", options.data);
   if (!options.size.empty()) usage("--size is the size of pictures, and '{}' is a table; leave it out", options.data);
   if (options.network == "conv") {
@@ -102,7 +102,7 @@ Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint) {
   TableOptions fitting = options.table;
   if (options.task == "classification") fitting.task = data::Task::kClassification;
   if (options.task == "regression") fitting.task = data::Task::kRegression;
-  fitting.checkpoint = checkpoint;
+  fitting.checkpoint = run.checkpoint();
   std::optional<ProgressView> view;
   fitting.on_plan = [&](const TablePlan& plan) {
     const data::Target& target = plan.model.target();
@@ -110,7 +110,8 @@ Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint) {
     show_plan(options, Json::parse(plan.recipe), plan.model.network, {plan.model.preprocessing.inputs()},
               plan.model.classifies() ? static_cast<std::int64_t>(target.classes.size()) : 1, plan.training_rows,
               plan.validation_rows);
-    view.emplace(progress_setup(options, target.task, plan.epochs, plan.training_rows, plan.may_stop_early));
+    run.begin_training();
+    view.emplace(progress_setup(options, run, target.task, plan.epochs, plan.training_rows, plan.may_stop_early));
   };
   fitting.on_epoch = [&](const Epoch& epoch) {
     view->epoch(epoch);

@@ -9,6 +9,7 @@
 #include "model.h"
 #include "pellucid/tabular.h"
 #include "progress.h"
+#include "run_folder.h"
 
 namespace pellucid::cli {
 
@@ -24,8 +25,19 @@ struct TrainOptions {
 
   int threads = 0;  // 0: as the environment says
   std::string out, log, config;
-  bool json = false, quiet = false, resume = false;
+  std::string run, resume;         // folders; empty: none
+  bool run_is_temporary = true;    // as long as none is named
+  double checkpoint_seconds = 60;  // between two checkpoints
+  Json given;                      // the options that make the result, by their names, each with its texts
+  bool json = false, quiet = false, anew = false;
 };
+
+/// The options that were given, by their names without dashes, each with its texts; paths are made absolute. Those that
+/// make no difference to the result are left out.
+Json given_options(const CLI::App& verb);
+/// For `options.resume`: gives the options that its run had, and with them the place of the model. Throws UsageError
+/// where it is no run, or options stand beside it that the run decides.
+void apply_run(CLI::App& verb, TrainOptions& options);
 
 /// Trains and saves; gives the exit status.
 int run_train(TrainOptions options);
@@ -39,8 +51,8 @@ struct Trained {
   Array x;                     // what the network takes of the test part, else of the validation part; where shown
 };
 /// Each shows the data and the plan, and trains with the view that run_train finishes.
-Trained train_table(const TrainOptions& options, const Checkpoint& checkpoint);
-Trained train_pictures(const TrainOptions& options, const Checkpoint& checkpoint);
+Trained train_table(const TrainOptions& options, RunFolder& run);
+Trained train_pictures(const TrainOptions& options, RunFolder& run);
 
 // ---- What both show -------------------------------------------------------------------------------------------------
 
@@ -52,7 +64,7 @@ std::string class_list(const data::Target& target, const std::vector<std::int64_
 void show_plan(const TrainOptions& options, const Json& recipe, const nn::Sequential& network, const Shape& input,
                std::int64_t outputs, std::int64_t rows, std::int64_t validated);
 /// The lines about epochs.
-ProgressView::Setup progress_setup(const TrainOptions& options, data::Task task, std::int64_t epochs, std::int64_t rows,
-                                   bool may_stop_early);
+ProgressView::Setup progress_setup(const TrainOptions& options, const RunFolder& run, data::Task task,
+                                   std::int64_t epochs, std::int64_t rows, bool may_stop_early);
 
 }  // namespace pellucid::cli

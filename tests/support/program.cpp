@@ -87,14 +87,14 @@ Outcome Place::run(const std::string& arguments, const std::string& environment,
   return finish(folder_, start(folder_, command), begin);
 }
 
-Outcome Place::interrupted(const std::string& arguments, const std::string& mark) const {
+Outcome Place::interrupted(const std::string& arguments, const std::string& mark, int signal) const {
   const auto begin = std::chrono::steady_clock::now();
   fs::remove(folder_ / ".out");  // what an earlier command said holds no mark of this one
   const pid_t child = start(folder_, std::string("exec ") + kProgram + " " + arguments);
   for (int i = 0; i < 3000 && content_of(folder_ / ".out").find(mark) == std::string::npos; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  ::kill(child, SIGINT);
+  ::kill(child, signal);
   return finish(folder_, child, begin);
 }
 

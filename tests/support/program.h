@@ -26,8 +26,8 @@ class Place {
   /// Runs the program in the folder. `arguments` are split by the shell; `environment`: "NAME=value NAME=value";
   /// `before`: shell commands.
   Outcome run(const std::string& arguments, const std::string& environment = "", const std::string& before = "") const;
-  /// The same, with SIGINT once standard output holds `mark`.
-  Outcome interrupted(const std::string& arguments, const std::string& mark) const;
+  /// The same, with a signal once standard output holds `mark`.
+  Outcome interrupted(const std::string& arguments, const std::string& mark, int signal = 2) const;
 
   std::filesystem::path path(const std::string& name) const { return folder_ / name; }
   void write(const std::string& name, std::string_view content) const;
