@@ -2,6 +2,7 @@
 # Installs the Debian 12 packages that are missing, and says which. Quick and silent where all are there.
 #   scripts/setup.sh          what building, testing and the demonstration need
 #   scripts/setup.sh check    that, and what `make check` and `make format` need
+#   scripts/setup.sh fuzz     that, and what `make fuzz` needs
 set -euo pipefail
 
 packages=(
@@ -15,6 +16,8 @@ packages=(
 )
 if [ "${1:-}" = check ]; then
   packages+=(clang-19 clang-format-14 binutils python3)
+elif [ "${1:-}" = fuzz ]; then
+  packages+=(clang-19 libclang-rt-19-dev llvm-19 python3)
 fi
 
 missing=()
