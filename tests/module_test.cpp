@@ -383,7 +383,9 @@ TEST(ModuleError, Calling) {
 
 TEST(ModuleError, Describing) {
   const auto build_of = [](const char* json) { return message_of([&] { build(description_from_json(json)); }); };
-  EXPECT_PRED2(contains, build_of("{"), "this is not JSON: {");
+  EXPECT_EQ(build_of("{\n\x80"), "description: this is not JSON: \"{\\n\\ufffd\"");
+  EXPECT_EQ(build_of(R"({"type": "Linear", "inputs": 9223372036854775808})"),
+            "description: \"inputs\" holds 9223372036854775808, which does not fit int64");
   EXPECT_PRED2(contains, build_of("[]"), "a layer must be an object, not []");
   EXPECT_PRED2(contains, build_of("{}"), "a layer has no 'type'");
   EXPECT_PRED2(contains, build_of(R"({"type": 3})"), "'type' must be a text, not 3");
