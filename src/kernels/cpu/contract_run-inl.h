@@ -105,6 +105,17 @@ void pack_group(const Block<T, S>& b, T* to, Size column, Size columns, Size fro
   }
 }
 
+/// True where the first tile of rows copies a group of v as it reads it: whole panels of contiguous columns.
+template <class T, class S>
+HWY_INLINE bool keeps_group(const Block<T, S>& b, Size columns) {
+  if constexpr (std::is_same_v<S, T> && hwy::IsFloat<T>()) {
+    return b.v_packed != nullptr && !b.v_ready && b.v_stride.outer == 1 && columns % (2 * kLanesOf<T>) == 0 &&
+           tile_vectors<T>(b.width_rows(), 2 * kLanesOf<T>) == 2 && b.width_rows() > 3;
+  } else {
+    return false;
+  }
+}
+
 /// Packs `length` steps of s from `from` on, a tile of rows after the other.
 template <class T, class S>
 void pack_rows(const Block<T, S>& b, const RowCut& cut, Size width, Size from, Size length) {
@@ -141,7 +152,13 @@ HWY_INLINE void run_rows(const Block<T, S>& b, TileRun<T>& t, const RowCut& cut,
       t.v_tile = b.v_packed != nullptr ? width * (length + 1) : width;
       t.c_tile = t.bias_tile = width;
       t.count = panels;
-      tile_function<T>(rows, 2, lanes)(t);
+      t.source_tile = width;
+      if constexpr (hwy::IsFloat<T>()) {
+        const bool keeps = tile == 0 && t.source != nullptr;
+        (keeps ? kKeepingTiles<T>[static_cast<std::size_t>(rows - 1)] : tile_function<T>(rows, 2, lanes))(t);
+      } else {
+        tile_function<T>(rows, 2, lanes)(t);
+      }
     }
     if (left > 0) {
       const int nv = left > lanes ? 2 : 1;
@@ -193,15 +210,20 @@ void run_block(const Block<T, S>& b, const F& group_done) {
     for (Size j0 = 0; j0 < b.columns; j0 += group) {
       const Size columns = least(group, b.columns - j0);
       T* packed_group = b.v_packed;
+      const bool keeps = keeps_group(b, columns);
       if (b.v_ready) {
         packed_group += ContractPacked::chunk(b.columns, from) + j0 * (length + 1);
-      } else if (b.v_packed != nullptr) {
+      } else if (b.v_packed != nullptr && !keeps) {
         pack_group(b, packed_group, j0, columns, from, length);
       }
       const auto at_column = [&](Size j, int nv) HWY_ATTR {
         if (b.v_packed != nullptr) {
           t.v = packed_group + j * (length + 1);
           t.v_k = nv * lanes;
+          if constexpr (std::is_same_v<S, T>) {
+            t.source = keeps ? b.v + from * b.v_stride.k + (j0 + j) : nullptr;
+            t.source_k = b.v_stride.k;
+          }
         } else if constexpr (std::is_same_v<S, T>) {
           t.v = b.v + from * b.v_stride.k + (j0 + j);
           t.v_k = b.v_stride.k;

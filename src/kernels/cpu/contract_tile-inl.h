@@ -90,6 +90,9 @@ struct TileRun {
   Size s_tile = 0, v_tile = 0, c_tile = 0, bias_tile = 0;  // from one tile to the next
   const T* v = nullptr;                                    // the operand that is read in vectors: v[p * v_k + j]
   Size v_k = 0;
+  // Where v is a copy that is not there yet: what the first tile reads in its place, and copies on the way.
+  const T* source = nullptr;  // source[p * source_k + j]
+  Size source_k = 0, source_tile = 0;
   Size k = 0;
   T* c = nullptr;  // c[i * c_row + j]
   Size c_row = 0;
@@ -101,11 +104,14 @@ struct TileRun {
   const T* bias = nullptr;  // the first column's
 };
 
+/// Steps ahead of a tile's first reading of v that its lines are fetched.
+inline constexpr Size kKeepAhead = 8;
+
 /// One step of p. Rows are addressed in threes from one pointer (base, base + row, base + 2 row), which x86 addresses
-/// without arithmetic, whatever the layout of the operand.
-template <class T, int R, int NV, bool kMasked, class V, class M>
+/// without arithmetic, whatever the layout of the operand. With kKeep, what is read of v goes to `keep` too.
+template <class T, int R, int NV, bool kMasked, bool kKeep = false, class V, class M>
 HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Size s_row, Size s_row2, const T* v,
-                          M mask) {
+                          M mask, T* keep = nullptr) {
   const hn::ScalableTag<T> d;
   V right[NV];
   HWY_UNROLL(8)
@@ -115,8 +121,10 @@ HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Siz
     } else {
       right[j] = hn::LoadU(d, v + j * kLanesOf<T>);
     }
+    if constexpr (kKeep) hn::StoreU(right[j], d, keep + j * kLanesOf<T>);
   }
   (void)mask;
+  (void)keep;
   HWY_UNROLL(12)
   for (int i = 0; i < R; ++i) {
     const V left = hn::Set(d, s[i / 3][i % 3 == 0 ? 0 : i % 3 == 1 ? s_row : s_row2]);
@@ -125,16 +133,17 @@ HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Siz
   }
 }
 
-template <class T, int R, int NV, bool kMasked>
+template <class T, int R, int NV, bool kMasked, bool kKeep = false>
 void run_tiles(const TileRun<T>& t) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr Size lanes = kLanesOf<T>;
   constexpr int kBases = (R + 2) / 3;
   const auto mask = hn::FirstN(d, static_cast<std::size_t>(t.last));
-  const Size s_row = t.s_row, s_row2 = 2 * t.s_row, s_k = t.s_k, v_k = t.v_k, c_row = t.c_row;
+  const Size s_row = t.s_row, s_row2 = 2 * t.s_row, s_k = t.s_k, v_k = kKeep ? t.source_k : t.v_k, c_row = t.c_row;
   const T* s_tile = t.s;
-  const T* v_tile = t.v;
+  const T* v_tile = kKeep ? t.source : t.v;
+  const Size to_next = kKeep ? t.source_tile : t.v_tile;
   T* c = t.c;
   for (Size tile = 0; tile < t.count; ++tile) {
     V acc[R][NV];
@@ -151,8 +160,14 @@ void run_tiles(const TileRun<T>& t) {
     HWY_UNROLL(4)
     for (int i = 0; i < kBases; ++i) s[i] = s_tile + 3 * i * s_row;
     const T* v = v_tile;
-    const auto step = [&](auto masked) HWY_ATTR {
-      tile_step<T, R, NV, decltype(masked)::value>(acc, s, s_row, s_row2, v, mask);
+    T* keep = kKeep ? const_cast<T*>(t.v) + tile * t.v_tile : nullptr;
+    const auto step = [&](auto masked) HWY_ATTR __attribute__((always_inline)) {
+      if constexpr (kKeep) {
+        HWY_UNROLL(8)
+        for (int j = 0; j < NV; ++j) hwy::Prefetch(v + kKeepAhead * v_k + j * lanes);
+      }
+      tile_step<T, R, NV, decltype(masked)::value, kKeep>(acc, s, s_row, s_row2, v, mask, keep);
+      if constexpr (kKeep) keep += NV * lanes;
       HWY_UNROLL(4)
       for (int i = 0; i < kBases; ++i) s[i] += s_k;
       v += v_k;
@@ -203,7 +218,7 @@ void run_tiles(const TileRun<T>& t) {
       }
     }
     s_tile += t.s_tile;
-    v_tile += t.v_tile;
+    v_tile += to_next;
     c += t.c_tile;
   }
 }
@@ -230,6 +245,14 @@ constexpr auto tile_list(std::index_sequence<I...>) {
 }
 template <class T, int NV, bool kMasked, int kRows>
 inline constexpr auto kTiles = tile_list<T, NV, kMasked>(std::make_index_sequence<kRows>());
+
+/// Tiles of 2 whole vectors that copy v on their way.
+template <class T, std::size_t... I>
+constexpr auto keeping_list(std::index_sequence<I...>) {
+  return std::array<TileFunction<T>, sizeof...(I)>{&run_tiles<T, static_cast<int>(I) + 1, 2, false, true>...};
+}
+template <class T>
+inline constexpr auto kKeepingTiles = keeping_list<T>(std::make_index_sequence<kTileRows<T>>());
 
 /// The widest tile for `rows` rows that is at most `vectors` wide.
 template <class T>
@@ -274,17 +297,24 @@ template <class T>
 HWY_INLINE void run_tile_column(TileRun<T>& t, const RowCut& cut, int vectors, Size packed) {
   const T* s = t.s;
   T* c = t.c;
-  const auto run = [&](Size rows, Size count) HWY_ATTR {
-    if (count == 0) return;
+  const auto run = [&](Size rows, Size count, TileFunction<T> function) HWY_ATTR {
     t.count = count;
     t.s_tile = packed != 0 ? packed : rows * t.s_row;
     t.c_tile = rows * t.c_row;
-    tile_function<T>(rows, vectors, t.last)(t);
+    function(t);
     t.s += count * t.s_tile;
     t.c += count * t.c_tile;
   };
-  run(cut.high, cut.high_count);
-  run(cut.low, cut.low_count);
+  Size high = cut.high_count, low = cut.low_count;
+  if constexpr (hwy::IsFloat<T>()) {
+    if (t.source != nullptr) {
+      const Size rows = high > 0 ? cut.high : cut.low;
+      run(rows, 1, kKeepingTiles<T>[static_cast<std::size_t>(rows - 1)]);
+      --(high > 0 ? high : low);
+    }
+  }
+  if (high > 0) run(cut.high, high, tile_function<T>(cut.high, vectors, t.last));
+  if (low > 0) run(cut.low, low, tile_function<T>(cut.low, vectors, t.last));
   t.s = s;
   t.c = c;
 }
