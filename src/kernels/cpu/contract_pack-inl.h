@@ -145,13 +145,13 @@ void pack_tiles(T* HWY_RESTRICT to, Size width, const T* x, Size x_k, const RowC
       for (Size tile = first; tile < end; ++tile) {
         const Size height = tile < cut.high_count ? cut.high : cut.low;
         for (Size j = 0; j < height; j += lanes) {
-          // The last lanes of all rows are read by a mask, so that nothing beyond the operand is; those of the last
-          // step are written by one, since the next tile's first step is there already.
+          // The last lanes of all rows are read by a mask, so that nothing beyond the operand is; those that reach
+          // beyond the last step are written by one, since the next tile's first steps are there already.
           const Size left = x + p * x_k + rows - (from + j);
           const auto line = HWY_LIKELY(left >= lanes)
                                 ? hn::LoadU(d, from + j)
                                 : hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(left)), d, from + j);
-          if (HWY_LIKELY(p + 1 < k || height - j >= lanes)) {
+          if (HWY_LIKELY(p * width + j + lanes <= k * width)) {
             hn::StoreU(line, d, out + j);
           } else {
             store_first(line, d, out + j, height - j);

@@ -105,15 +105,27 @@ void pack_group(const Block<T, S>& b, T* to, Size column, Size columns, Size fro
   }
 }
 
-/// True where the first tile of rows copies a group of v as it reads it: whole panels of contiguous columns.
+/// True where tiles may copy what they read: floats, in tiles of 2 vectors.
 template <class T, class S>
-HWY_INLINE bool keeps_group(const Block<T, S>& b, Size columns) {
+HWY_INLINE bool may_keep(const Block<T, S>& b) {
   if constexpr (std::is_same_v<S, T> && hwy::IsFloat<T>()) {
-    return b.v_packed != nullptr && !b.v_ready && b.v_stride.outer == 1 && columns % (2 * kLanesOf<T>) == 0 &&
-           tile_vectors<T>(b.width_rows(), 2 * kLanesOf<T>) == 2 && b.width_rows() > 3;
+    return b.width_rows() > 3 && tile_vectors<T>(b.width_rows(), 2) == 2;
   } else {
     return false;
   }
+}
+
+/// True where the first tile of rows copies a group of v as it reads it: whole panels of contiguous columns.
+template <class T, class S>
+HWY_INLINE bool keeps_group(const Block<T, S>& b, Size columns) {
+  return may_keep(b) && b.v_packed != nullptr && !b.v_ready && b.v_stride.outer == 1 &&
+         columns % (2 * kLanesOf<T>) == 0;
+}
+
+/// True where each tile of rows but the first copies its part of s as it reads it: contiguous rows, a whole panel.
+template <class T, class S>
+HWY_INLINE bool keeps_rows(const Block<T, S>& b) {
+  return may_keep(b) && b.s_packed != nullptr && !b.s_ready && b.s_stride.outer == 1 && b.columns >= 2 * kLanesOf<T>;
 }
 
 /// Packs `length` steps of s from `from` on, a tile of rows after the other.
@@ -131,10 +143,11 @@ void pack_rows(const Block<T, S>& b, const RowCut& cut, Size width, Size from, S
   }
 }
 
-/// A tile of rows after the other, each through all panels of 2 vectors, then through the panel that is left.
+/// A tile of rows after the other, each through all panels of 2 vectors, then through the panel that is left. The first
+/// one copies v where `keeps_v`, each of the others its rows of s in the first panel where `keeps_s`.
 template <class T, class S, class Place, class Prefetch>
 HWY_INLINE void run_rows(const Block<T, S>& b, TileRun<T>& t, const RowCut& cut, Size packed, Size columns, Size length,
-                         const Place& at_column, const Prefetch& prefetch) {
+                         bool keeps_v, bool keeps_s, const Place& at_column, const Prefetch& prefetch) {
   constexpr Size lanes = kLanesOf<T>;
   constexpr Size width = 2 * lanes;
   const Size panels = columns / width, left = columns - panels * width;
@@ -145,21 +158,22 @@ HWY_INLINE void run_rows(const Block<T, S>& b, TileRun<T>& t, const RowCut& cut,
     const Size rows = tile < cut.high_count ? cut.high : cut.low;
     t.s = s + (packed != 0 ? tile * packed : row * t.s_row);
     t.s_tile = 0;
-    if (panels > 0) {
-      at_column(0, 2);
+    const auto run = [&](Size first, Size count, TileFunction<T> function) HWY_ATTR {
+      at_column(first * width, 2);
       t.last = lanes;
       t.c += row * t.c_row;
       t.v_tile = b.v_packed != nullptr ? width * (length + 1) : width;
       t.c_tile = t.bias_tile = width;
-      t.count = panels;
-      t.source_tile = width;
-      if constexpr (hwy::IsFloat<T>()) {
-        const bool keeps = tile == 0 && t.source != nullptr;
-        (keeps ? kKeepingTiles<T>[static_cast<std::size_t>(rows - 1)] : tile_function<T>(rows, 2, lanes))(t);
-      } else {
-        tile_function<T>(rows, 2, lanes)(t);
-      }
+      t.count = count;
+      if (t.s_source != nullptr) t.s_source += row;
+      function(t);
+    };
+    Size done = 0;
+    if constexpr (hwy::IsFloat<T>()) {
+      if (tile == 0 && keeps_v) run(0, done = panels, keeping_tile<T, Keep::kV>(rows));
+      if (tile > 0 && keeps_s) run(0, done = 1, keeping_tile<T, Keep::kS>(rows));
     }
+    if (done < panels) run(done, panels - done, tile_function<T>(rows, 2, lanes));
     if (left > 0) {
       const int nv = left > lanes ? 2 : 1;
       at_column(panels * width, nv);
@@ -192,6 +206,7 @@ void run_block(const Block<T, S>& b, const F& group_done) {
     t.add = from > 0;
     t.relu = last && b.relu;
     const Size packed = b.s_packed != nullptr ? s_width * length : 0;
+    const bool keeps_s = keeps_rows(b);
     if (b.s_packed != nullptr) {
       t.s = b.s_packed;
       t.s_row = 1;
@@ -199,7 +214,7 @@ void run_block(const Block<T, S>& b, const F& group_done) {
       if (b.s_ready) {
         t.s += (cut.high_count + cut.low_count) * s_width * from;
       } else {
-        pack_rows(b, cut, s_width, from, length);
+        pack_rows(b, keeps_s ? cut.first() : cut, s_width, from, length);
       }
     } else if constexpr (std::is_same_v<S, T>) {
       t.s = b.s + from * b.s_stride.k;
@@ -210,23 +225,25 @@ void run_block(const Block<T, S>& b, const F& group_done) {
     for (Size j0 = 0; j0 < b.columns; j0 += group) {
       const Size columns = least(group, b.columns - j0);
       T* packed_group = b.v_packed;
-      const bool keeps = keeps_group(b, columns);
+      const bool keeps_v = keeps_group(b, columns);
       if (b.v_ready) {
         packed_group += ContractPacked::chunk(b.columns, from) + j0 * (length + 1);
-      } else if (b.v_packed != nullptr && !keeps) {
+      } else if (b.v_packed != nullptr && !keeps_v) {
         pack_group(b, packed_group, j0, columns, from, length);
       }
       const auto at_column = [&](Size j, int nv) HWY_ATTR {
         if (b.v_packed != nullptr) {
           t.v = packed_group + j * (length + 1);
           t.v_k = nv * lanes;
-          if constexpr (std::is_same_v<S, T>) {
-            t.source = keeps ? b.v + from * b.v_stride.k + (j0 + j) : nullptr;
-            t.source_k = b.v_stride.k;
-          }
         } else if constexpr (std::is_same_v<S, T>) {
           t.v = b.v + from * b.v_stride.k + (j0 + j);
           t.v_k = b.v_stride.k;
+        }
+        if constexpr (std::is_same_v<S, T>) {
+          t.v_source = keeps_v ? b.v + from * b.v_stride.k + (j0 + j) : nullptr;
+          t.v_source_k = b.v_stride.k;
+          t.s_source = keeps_s && j0 + j == 0 ? b.s + from * b.s_stride.k : nullptr;
+          t.s_source_k = b.s_stride.k;
         }
         t.last = least(lanes, columns - j - (nv - 1) * lanes);
         t.guarded = 0;
@@ -248,7 +265,7 @@ void run_block(const Block<T, S>& b, const F& group_done) {
           j += nv * lanes;
         }
       } else {
-        run_rows(b, t, cut, packed, columns, length, at_column, [&](Size tile) HWY_ATTR {
+        run_rows(b, t, cut, packed, columns, length, keeps_v, keeps_s && j0 == 0, at_column, [&](Size tile) HWY_ATTR {
           prefetch_group(b, j0 + columns, from, length, tile, cut.high_count + cut.low_count);
         });
       }

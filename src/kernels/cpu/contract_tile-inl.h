@@ -90,9 +90,12 @@ struct TileRun {
   Size s_tile = 0, v_tile = 0, c_tile = 0, bias_tile = 0;  // from one tile to the next
   const T* v = nullptr;                                    // the operand that is read in vectors: v[p * v_k + j]
   Size v_k = 0;
-  // Where v is a copy that is not there yet: what the first tile reads in its place, and copies on the way.
-  const T* source = nullptr;  // source[p * source_k + j]
-  Size source_k = 0, source_tile = 0;
+  // Where v is a copy that is not there yet: what the first tile reads in its place, and copies on the way. The same
+  // for s, whose copies the other tiles make, each in its first column.
+  const T* v_source = nullptr;  // v_source[p * v_source_k + j]
+  Size v_source_k = 0;
+  const T* s_source = nullptr;  // s_source[p * s_source_k + i]
+  Size s_source_k = 0;
   Size k = 0;
   T* c = nullptr;  // c[i * c_row + j]
   Size c_row = 0;
@@ -104,12 +107,15 @@ struct TileRun {
   const T* bias = nullptr;  // the first column's
 };
 
-/// Steps ahead of a tile's first reading of v that its lines are fetched.
+/// What a tile copies on its way, since it is the first to read it: the operand that is read in vectors, or its rows of
+/// the other one.
+enum class Keep { kNone, kV, kS };
+/// Steps ahead of that reading that lines are fetched.
 inline constexpr Size kKeepAhead = 8;
 
 /// One step of p. Rows are addressed in threes from one pointer (base, base + row, base + 2 row), which x86 addresses
-/// without arithmetic, whatever the layout of the operand. With kKeep, what is read of v goes to `keep` too.
-template <class T, int R, int NV, bool kMasked, bool kKeep = false, class V, class M>
+/// without arithmetic, whatever the layout of the operand. What is kept goes to `keep` too.
+template <class T, int R, int NV, bool kMasked, Keep kKeep = Keep::kNone, class V, class M>
 HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Size s_row, Size s_row2, const T* v,
                           M mask, T* keep = nullptr) {
   const hn::ScalableTag<T> d;
@@ -121,7 +127,15 @@ HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Siz
     } else {
       right[j] = hn::LoadU(d, v + j * kLanesOf<T>);
     }
-    if constexpr (kKeep) hn::StoreU(right[j], d, keep + j * kLanesOf<T>);
+    if constexpr (kKeep == Keep::kV) hn::StoreU(right[j], d, keep + j * kLanesOf<T>);
+  }
+  if constexpr (kKeep == Keep::kS) {
+    HWY_UNROLL(8)
+    for (int i = 0; i < R; i += kLanesOf<T>) {
+      constexpr int lanes = kLanesOf<T>;
+      const V row = i + lanes <= R ? hn::LoadU(d, s[0] + i) : hn::MaskedLoad(hn::FirstN(d, R % lanes), d, s[0] + i);
+      hn::StoreU(row, d, keep + i);
+    }
   }
   (void)mask;
   (void)keep;
@@ -133,17 +147,19 @@ HWY_INLINE void tile_step(V (&acc)[R][NV], const T* const (&s)[(R + 2) / 3], Siz
   }
 }
 
-template <class T, int R, int NV, bool kMasked, bool kKeep = false>
+template <class T, int R, int NV, bool kMasked, Keep kKeep = Keep::kNone>
 void run_tiles(const TileRun<T>& t) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr Size lanes = kLanesOf<T>;
   constexpr int kBases = (R + 2) / 3;
   const auto mask = hn::FirstN(d, static_cast<std::size_t>(t.last));
-  const Size s_row = t.s_row, s_row2 = 2 * t.s_row, s_k = t.s_k, v_k = kKeep ? t.source_k : t.v_k, c_row = t.c_row;
-  const T* s_tile = t.s;
-  const T* v_tile = kKeep ? t.source : t.v;
-  const Size to_next = kKeep ? t.source_tile : t.v_tile;
+  const Size s_row = kKeep == Keep::kS ? 1 : t.s_row, s_row2 = 2 * s_row;
+  const Size s_k = kKeep == Keep::kS ? t.s_source_k : t.s_k, s_to_next = kKeep == Keep::kS ? R : t.s_tile;
+  const Size v_k = kKeep == Keep::kV ? t.v_source_k : t.v_k, v_to_next = kKeep == Keep::kV ? NV * lanes : t.v_tile;
+  const Size c_row = t.c_row;
+  const T* s_tile = kKeep == Keep::kS ? t.s_source : t.s;
+  const T* v_tile = kKeep == Keep::kV ? t.v_source : t.v;
   T* c = t.c;
   for (Size tile = 0; tile < t.count; ++tile) {
     V acc[R][NV];
@@ -160,14 +176,18 @@ void run_tiles(const TileRun<T>& t) {
     HWY_UNROLL(4)
     for (int i = 0; i < kBases; ++i) s[i] = s_tile + 3 * i * s_row;
     const T* v = v_tile;
-    T* keep = kKeep ? const_cast<T*>(t.v) + tile * t.v_tile : nullptr;
+    T* keep = nullptr;
+    if constexpr (kKeep == Keep::kV) keep = const_cast<T*>(t.v) + tile * t.v_tile;
+    if constexpr (kKeep == Keep::kS) keep = const_cast<T*>(t.s) + tile * t.s_tile;
+    const Size keep_k = kKeep == Keep::kV ? NV * lanes : t.s_k;
     const auto step = [&](auto masked) HWY_ATTR __attribute__((always_inline)) {
-      if constexpr (kKeep) {
+      if constexpr (kKeep == Keep::kS) hwy::Prefetch(s[0] + kKeepAhead * s_k);
+      if constexpr (kKeep == Keep::kV) {
         HWY_UNROLL(8)
         for (int j = 0; j < NV; ++j) hwy::Prefetch(v + kKeepAhead * v_k + j * lanes);
       }
       tile_step<T, R, NV, decltype(masked)::value, kKeep>(acc, s, s_row, s_row2, v, mask, keep);
-      if constexpr (kKeep) keep += NV * lanes;
+      if constexpr (kKeep != Keep::kNone) keep += keep_k;
       HWY_UNROLL(4)
       for (int i = 0; i < kBases; ++i) s[i] += s_k;
       v += v_k;
@@ -217,8 +237,8 @@ void run_tiles(const TileRun<T>& t) {
         }
       }
     }
-    s_tile += t.s_tile;
-    v_tile += to_next;
+    s_tile += s_to_next;
+    v_tile += v_to_next;
     c += t.c_tile;
   }
 }
@@ -246,13 +266,16 @@ constexpr auto tile_list(std::index_sequence<I...>) {
 template <class T, int NV, bool kMasked, int kRows>
 inline constexpr auto kTiles = tile_list<T, NV, kMasked>(std::make_index_sequence<kRows>());
 
-/// Tiles of 2 whole vectors that copy v on their way.
-template <class T, std::size_t... I>
+/// Tiles of 2 whole vectors that copy an operand on their way.
+template <class T, Keep kKeep, std::size_t... I>
 constexpr auto keeping_list(std::index_sequence<I...>) {
-  return std::array<TileFunction<T>, sizeof...(I)>{&run_tiles<T, static_cast<int>(I) + 1, 2, false, true>...};
+  return std::array<TileFunction<T>, sizeof...(I)>{&run_tiles<T, static_cast<int>(I) + 1, 2, false, kKeep>...};
 }
-template <class T>
-inline constexpr auto kKeepingTiles = keeping_list<T>(std::make_index_sequence<kTileRows<T>>());
+template <class T, Keep kKeep>
+HWY_INLINE TileFunction<T> keeping_tile(Size rows) {
+  static constexpr auto list = keeping_list<T, kKeep>(std::make_index_sequence<kTileRows<T>>());
+  return list[static_cast<std::size_t>(rows - 1)];
+}
 
 /// The widest tile for `rows` rows that is at most `vectors` wide.
 template <class T>
@@ -284,6 +307,10 @@ struct RowCut {
     const Size low = rows / tiles;
     return {low + 1, rows % tiles, low, tiles - rows % tiles};
   }
+  /// The first tile alone.
+  RowCut first() const {
+    return high_count > 0 ? RowCut{high, 1, low, 0} : RowCut{high, 0, low, low_count > 0 ? 1 : 0};
+  }
 };
 
 /// The kernel of a tile of `rows` x `vectors`, the last of which has `last` lanes.
@@ -296,6 +323,7 @@ HWY_INLINE TileFunction<T> tile_function(Size rows, int vectors, Size last) {
 template <class T>
 HWY_INLINE void run_tile_column(TileRun<T>& t, const RowCut& cut, int vectors, Size packed) {
   const T* s = t.s;
+  const T* s_source = t.s_source;
   T* c = t.c;
   const auto run = [&](Size rows, Size count, TileFunction<T> function) HWY_ATTR {
     t.count = count;
@@ -304,18 +332,26 @@ HWY_INLINE void run_tile_column(TileRun<T>& t, const RowCut& cut, int vectors, S
     function(t);
     t.s += count * t.s_tile;
     t.c += count * t.c_tile;
+    if (t.s_source != nullptr) t.s_source += count * rows;
+  };
+  const auto later = [&](Size rows) HWY_ATTR {
+    if constexpr (hwy::IsFloat<T>()) {
+      if (t.s_source != nullptr) return keeping_tile<T, Keep::kS>(rows);
+    }
+    return tile_function<T>(rows, vectors, t.last);
   };
   Size high = cut.high_count, low = cut.low_count;
   if constexpr (hwy::IsFloat<T>()) {
-    if (t.source != nullptr) {
+    if (t.v_source != nullptr || t.s_source != nullptr) {
       const Size rows = high > 0 ? cut.high : cut.low;
-      run(rows, 1, kKeepingTiles<T>[static_cast<std::size_t>(rows - 1)]);
+      run(rows, 1, t.v_source != nullptr ? keeping_tile<T, Keep::kV>(rows) : tile_function<T>(rows, vectors, t.last));
       --(high > 0 ? high : low);
     }
   }
-  if (high > 0) run(cut.high, high, tile_function<T>(cut.high, vectors, t.last));
-  if (low > 0) run(cut.low, low, tile_function<T>(cut.low, vectors, t.last));
+  if (high > 0) run(cut.high, high, later(cut.high));
+  if (low > 0) run(cut.low, low, later(cut.low));
   t.s = s;
+  t.s_source = s_source;
   t.c = c;
 }
 
