@@ -27,6 +27,8 @@ constexpr Size kL2Block = 256 << 10;  // half of L2
 constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
 constexpr Size kMostPieceRows = 256, kMostPieceColumns = 512;
 constexpr Size kMostShared = 32 << 20;  // bytes
+constexpr double kLeastShared =
+    256 << 20;  // multiply-adds: below, a pass before the tiles costs more than copies on their way
 
 /// True where lines `stride` elements apart fall into few sets of a cache, or each into a page of its own.
 bool collides(Size stride, Size element) {
@@ -204,7 +206,7 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   const Size wanted = static_cast<Size>(std::clamp(whole / least, 1.0, std::clamp(whole / (64 * least), few, 64.0)));
   const Size shared =
       plan.batch == 1 && v.packs_s() && !v.convert && v.s_row == 1 ? round_up(v.rows, 64) * v.k * v.element : 0;
-  const bool shares = shared > 0 && shared <= kMostShared;
+  const bool shares = whole >= kLeastShared && shared > 0 && shared <= kMostShared;
   cut(v, std::max<Size>(1, wanted / plan.batch), one < least, v.packs_s() && !shares, plan);
   if (one < least) plan.group = std::clamp<Size>(plan.batch / wanted, 1, static_cast<Size>(std::max(1.0, least / one)));
 
