@@ -29,7 +29,6 @@ struct Variant {
   Tree out;
   std::size_t results = 0;
   std::unique_ptr<Compiled> compiled;
-  std::unique_lock<std::recursive_mutex>* tracing = nullptr;
   std::mutex mutex;
 
   bool fits(const Arrays& leaves) const {
@@ -69,7 +68,7 @@ nb::object call(nb::handle f, nb::handle args, nb::handle kwargs) {
 
 /// Calls the Python function with leaves that have no value.
 Arrays trace(Variant* v, nb::handle f, const Arrays& leaves) {
-  const nb::gil_scoped_acquire gil;
+  const Locked gil;
   const ModuleSwap swap(v->in, leaves);
   const nb::object given = unflatten_for_call(v->in, leaves);
   const nb::object result = v->keywords ? call(f, given[0], given[1]) : call(f, given, {});
@@ -121,6 +120,22 @@ std::shared_ptr<Variant> make(CompiledFunction& self, nb::handle given, bool key
   return v;
 }
 
+/// The plan of these leaves, or one that is yet to be traced: then `tracing` is locked, and stays so until the plan is
+/// among the others, so that of several threads one traces.
+std::shared_ptr<Variant> plan_for(CompiledFunction& self, nb::handle given, bool keywords, std::size_t state,
+                                  Arrays& leaves, std::unique_lock<std::recursive_mutex>& tracing) {
+  std::shared_ptr<Variant> v = self.find(given, keywords, state, leaves);
+  if (v) return v;
+  {
+    const Unlocked release;
+    tracing = std::unique_lock(evaluation_mutex());
+  }
+  v = self.find(given, keywords, state, leaves);
+  if (!v) return make(self, given, keywords, state, leaves);
+  tracing.unlock();
+  return v;
+}
+
 struct Given {
   nb::object tree;
   bool keywords;
@@ -134,16 +149,13 @@ nb::object run(CompiledFunction& self, nb::args args, nb::kwargs kwargs) {
   if (array::KeepGraph::active()) return call(self.f, args, kwargs);  // a transform is looking: it sees through
   const Given given = given_of(args, kwargs);
   Arrays leaves;
-  std::shared_ptr<Variant> v = self.find(given.tree, given.keywords, 0, leaves);
-  const bool fresh = v == nullptr;
-  if (fresh) v = make(self, given.tree, given.keywords, 0, leaves);
+  std::unique_lock<std::recursive_mutex> tracing;
+  std::shared_ptr<Variant> v = plan_for(self, given.tree, given.keywords, 0, leaves, tracing);
+  const bool fresh = tracing.owns_lock();
   evaluate_released(leaves);
   Arrays outputs;
   {
-    const nb::gil_scoped_release release;
-    // Tracing evaluates what the function captured, which other threads may look at.
-    const std::unique_lock<std::recursive_mutex> tracing =
-        fresh ? std::unique_lock(evaluation_mutex()) : std::unique_lock<std::recursive_mutex>();
+    const Unlocked release;
     const std::lock_guard lock(v->mutex);
     outputs = (*v->compiled)(leaves);
   }
@@ -236,9 +248,9 @@ nb::object step(CompiledFunction& self, nb::args args, nb::kwargs kwargs) {
   if (n == 0) throw nb::type_error("step: the state holds no arrays");
   const Given given = given_of(args, kwargs);
   Arrays leaves;
-  std::shared_ptr<Variant> v = self.find(given.tree, given.keywords, n, leaves);
-  const bool fresh = v == nullptr;
-  if (fresh) v = make(self, given.tree, given.keywords, n, leaves);
+  std::unique_lock<std::recursive_mutex> tracing;
+  std::shared_ptr<Variant> v = plan_for(self, given.tree, given.keywords, n, leaves, tracing);
+  const bool fresh = tracing.owns_lock();
   evaluate_released(leaves);
   const Arrays inputs(std::make_move_iterator(leaves.begin() + static_cast<std::ptrdiff_t>(n)),
                       std::make_move_iterator(leaves.end()));
@@ -250,9 +262,7 @@ nb::object step(CompiledFunction& self, nb::args args, nb::kwargs kwargs) {
   }
   Arrays outputs;
   try {
-    const nb::gil_scoped_release release;
-    const std::unique_lock<std::recursive_mutex> tracing =
-        fresh ? std::unique_lock(evaluation_mutex()) : std::unique_lock<std::recursive_mutex>();
+    const Unlocked release;
     const std::lock_guard lock(v->mutex);
     outputs = v->compiled->step(held, inputs);
   } catch (...) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "lock.h"
 #include "pellucid/array.h"
 #include "pellucid/ops.h"
 

@@ -87,7 +87,7 @@ std::shared_ptr<void> keeper(F release) {
   return std::shared_ptr<void>(new F(std::move(release)), [](void* p) {
     auto* f = static_cast<F*>(p);
     if (Py_IsInitialized() != 0) {
-      const nb::gil_scoped_acquire lock;
+      const Locked lock;
       (*f)();
     }
     delete f;
@@ -382,14 +382,14 @@ void evaluate_released(const Arrays& arrays) {
   bool all = true;
   for (const Array& array : arrays) all = all && array.evaluated();
   if (all) return;
-  const nb::gil_scoped_release release;
+  const Unlocked release;
   const std::lock_guard lock(evaluation);
   evaluate(arrays);
 }
 
 void evaluate_released(const Array& array) {
   if (array.evaluated()) return;
-  const nb::gil_scoped_release release;
+  const Unlocked release;
   const std::lock_guard lock(evaluation);
   array.evaluate();
 }

@@ -105,7 +105,7 @@ FitResult fit_of(nb::handle module, nb::handle data, const nb::dict& given) {
   take_callbacks(o, options);
   settle(module);
   return with_module(module, [&](nn::Ref ref) {
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     return pellucid::fit(ref, set, options);
   });
 }
@@ -115,7 +115,7 @@ Array predict_of(nb::handle module, nb::handle x, std::int64_t batch_size) {
   const Array rows = input_of(x, module, "predict: x");
   settle(module);
   return with_module(module, [&](nn::Ref ref) {
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     return pellucid::predict(ref, rows, batch_size).evaluate();
   });
 }
@@ -128,7 +128,7 @@ Evaluation evaluate_of(nb::handle module, nb::handle data, nb::handle loss, nb::
   const std::vector<Metric> list = metrics_of(metrics);
   settle(module);
   return with_module(module, [&](nn::Ref ref) {
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     return pellucid::evaluate(ref, set, measure, list, batch_size);
   });
 }
@@ -164,7 +164,7 @@ Metric own_metric(std::string name, nb::handle f, bool larger_is_better) {
   return Metric(
       std::move(name),
       [held, weighted](const Array& prediction, const Array& target, const Array& weights) {
-        const nb::gil_scoped_acquire lock;
+        const Locked lock;
         const nb::object p = nb::cast(prediction), t = nb::cast(target);
         const nb::object w = weights.defined() ? nb::cast(weights) : nb::none();
         const nb::object value = weighted ? held.get()(p, t, w) : held.get()(p, t);

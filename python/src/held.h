@@ -13,7 +13,7 @@ template <class T>
 std::shared_ptr<T> held_value(T value) {
   return std::shared_ptr<T>(new T(std::move(value)), [](T* p) {
     if (Py_IsInitialized() == 0) return;
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     delete p;
   });
 }

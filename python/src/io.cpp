@@ -41,7 +41,7 @@ void reader(nb::module_& m, const char* name, const char* doc, F f) {
       name,
       [f](nb::handle path) {
         const std::string text = path_of(path);
-        const nb::gil_scoped_release release;
+        const Unlocked release;
         return f(text);
       },
       nb::arg("path"), doc);
@@ -66,7 +66,7 @@ void bind_csv(nb::module_& m) {
          const std::vector<std::string>& text, const std::vector<std::string>& numeric) {
         const std::string name = path_of(path);
         const io::CsvOptions options = csv_options(separator, header, missing, text, numeric);
-        const nb::gil_scoped_release release;
+        const Unlocked release;
         return io::read_csv(name, options);
       },
       nb::arg("path"), nb::kw_only(), nb::arg("separator") = "", nb::arg("header") = true,
@@ -106,7 +106,7 @@ void bind_models(nb::module_& m) {
          const std::string& training) {
         const io::ModelFile file{tensors_of(parameters), network, preprocessing, training};
         const std::string text = path_of(path);
-        const nb::gil_scoped_release release;
+        const Unlocked release;
         io::save_model(text, file);
       },
       nb::arg("path"), nb::arg("parameters"), nb::arg("network") = "{}", nb::arg("preprocessing") = "{}",
@@ -141,7 +141,7 @@ void bind_io(nb::module_& parent) {
         const std::string text = path_of(path);
         io::TensorFile file;
         {
-          const nb::gil_scoped_release release;
+          const Unlocked release;
           file = io::read_safetensors(text);
         }
         return nb::make_tuple(dict_of(file.tensors), file.metadata);
@@ -154,7 +154,7 @@ void bind_io(nb::module_& parent) {
       [](nb::handle path, const nb::dict& arrays, const std::map<std::string, std::string>& metadata) {
         const io::TensorFile file{tensors_of(arrays), metadata};
         const std::string text = path_of(path);
-        const nb::gil_scoped_release release;
+        const Unlocked release;
         io::write_safetensors(text, file);
       },
       nb::arg("path"), nb::arg("arrays"), nb::arg("metadata") = nb::dict(),

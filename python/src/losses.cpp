@@ -92,12 +92,12 @@ loss::Loss loss_of(nb::handle value) {
   constexpr const char* kWhat = "the loss";
   if (positional_count(value) < 3) {
     return loss::Loss([f](const Array& prediction, const Array& target) {
-      const nb::gil_scoped_acquire lock;
+      const Locked lock;
       return as_array(f.get()(nb::cast(prediction), nb::cast(target)), kWhat);
     });
   }
   return loss::Loss([f](const Array& prediction, const Array& target, const Array& weights) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     const nb::object w = weights.defined() ? nb::cast(weights) : nb::none();
     return as_array(f.get()(nb::cast(prediction), nb::cast(target), w), kWhat);
   });

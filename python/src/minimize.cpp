@@ -16,7 +16,7 @@ struct Setting<optim::Observer> {
     if (given.is_none()) return {};
     const Held f = hold(given);
     return [f](const optim::Progress& progress) {
-      const nb::gil_scoped_acquire lock;
+      const Locked lock;
       return !f.get()(nb::cast(progress)).is(nb::handle(Py_False));
     };
   }
@@ -37,7 +37,7 @@ Found run(nb::handle f, nb::handle start, const Options& options, const char* wh
   const Learned learned = learned_of(start);
   evaluate_released(learned.values);
   const Function over = [&](const Arrays& at) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     struct Back {
       nb::handle tree;
       const Arrays& own;
@@ -52,7 +52,7 @@ Found run(nb::handle f, nb::handle start, const Options& options, const char* wh
   };
   optim::Minimum minimum;
   {
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     minimum = run(over, learned.values, options);
   }
   nb::object parameters = with_learned(start, minimum.parameters);

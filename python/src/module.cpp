@@ -7,6 +7,7 @@ NB_MODULE(_core, m) {
   using namespace pellucid::python;
   m.doc() = "The engine's bindings; use the package pellucid.";
   nb::set_leak_warnings(false);  // an interpreter that ends with a plan alive is no fault of the program
+  bind_ending();
   bind_errors(m);
   bind_dtypes(m);
   bind_array(m);

@@ -231,18 +231,18 @@ nn::AnyLayer any_layer(nb::handle value) {
   }
   const Held f = hold(value);
   return std::function<Array(const Array&)>([f](const Array& x) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     return as_array(f.get()(nb::cast(x)), "a function as a layer");
   });
 }
 
 Array PyModule::operator()(const Array& x) const {
-  const nb::gil_scoped_acquire lock;
+  const Locked lock;
   return as_array(self.get()(nb::cast(x)), "the module's result");
 }
 
 void PyModule::visit_members(nn::Visitor& visitor) {
-  const nb::gil_scoped_acquire lock;
+  const Locked lock;
   const nb::object attributes = nb::getattr(self.get(), "__dict__", nb::none());
   if (!PyDict_Check(attributes.ptr())) return;
   PyObject *key = nullptr, *value = nullptr;

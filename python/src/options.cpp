@@ -42,7 +42,7 @@ void take_callbacks(const Options& o, O& options) {
   const Held on_epoch = o.callback("on_epoch"), on_progress = o.callback("on_progress");
   if (on_epoch.get().is_valid()) {
     options.on_epoch = [on_epoch](const Epoch& epoch) {
-      const nb::gil_scoped_acquire lock;
+      const Locked lock;
       return goes_on(on_epoch.get()(nb::cast(epoch)));
     };
   }
@@ -50,7 +50,7 @@ void take_callbacks(const Options& o, O& options) {
   const bool look_at_signals = main && !options.catch_interrupt;
   if (on_progress.get().is_valid() || look_at_signals) {
     options.on_progress = [on_progress, look_at_signals](const Progress& progress) {
-      const nb::gil_scoped_acquire lock;
+      const Locked lock;
       if (look_at_signals && PyErr_CheckSignals() != 0) throw nb::python_error();
       return !on_progress.get().is_valid() || goes_on(on_progress.get()(nb::cast(progress)));
     };

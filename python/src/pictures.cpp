@@ -44,7 +44,7 @@ void bind_pictures(nb::module_& m) {
       [](nb::handle path, nb::handle shape) {
         const std::string text = path_of(path);
         const PictureOptions options = options_of(shape);
-        const nb::gil_scoped_release release;
+        const Unlocked release;
         return read_pictures(text, options);
       },
       nb::arg("path"), nb::arg("shape").none() = nb::none(),
@@ -58,7 +58,7 @@ void bind_pictures(nb::module_& m) {
       [](nb::handle path, nb::handle shape) {
         const std::string text = path_of(path);
         const PictureOptions options = options_of(shape);
-        const nb::gil_scoped_release release;
+        const Unlocked release;
         return read_images(text, options);
       },
       nb::arg("path"), nb::arg("shape").none() = nb::none(),

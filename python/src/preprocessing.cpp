@@ -126,7 +126,7 @@ nb::object encoded(const Preprocessing& preprocessing, nb::handle table, nb::han
   const Rows list = rows_of(rows, t);
   Encoded found;
   {
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     found = encode(preprocessing, t, list);
   }
   if (!report) return nb::cast(found.x);

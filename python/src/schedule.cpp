@@ -55,7 +55,7 @@ Schedule schedule_of(nb::handle value) {
   }
   const Held f = hold(value);
   return Schedule([f](const Array& step) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     return astype(as_array(f.get()(nb::cast(step)), "the learning rate"), DType::kFloat64);
   });
 }

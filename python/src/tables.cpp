@@ -275,7 +275,7 @@ template <class Report>
 std::function<bool(const Report&)> callback(nb::handle f) {
   if (f.is_none()) return {};
   return [held = hold(f)](const Report& report) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     return held.get()(report).ptr() != Py_False;
   };
 }
@@ -311,7 +311,7 @@ TableOptions options_of(const nb::dict& given, nb::handle on_plan, nb::handle on
   take(given, "catch_interrupt", o.catch_interrupt);
   if (!on_plan.is_none()) {
     o.on_plan = [held = hold(on_plan)](const TablePlan& plan) {
-      const nb::gil_scoped_acquire lock;
+      const Locked lock;
       held.get()(plan.epochs);
     };
   }
@@ -329,7 +329,7 @@ void bind_training(nb::module_& m) {
          nb::handle on_epoch, nb::handle on_progress) {
         TableFit fit = [&] {
           const TableOptions options = options_of(given, on_plan, on_epoch, on_progress);
-          const nb::gil_scoped_release release;
+          const Unlocked release;
           return fit_table(table, target, options);
         }();
         return nb::make_tuple(std::move(fit.model), std::move(fit.training));
@@ -341,7 +341,7 @@ void bind_training(nb::module_& m) {
       [](TableModel& model, const io::Table& table, const nb::dict& given, nb::handle on_epoch,
          nb::handle on_progress) {
         const TableOptions options = options_of(given, nb::none(), on_epoch, on_progress);
-        const nb::gil_scoped_release release;
+        const Unlocked release;
         return update_table_model(model, table, options);
       },
       nb::arg("model"), nb::arg("table"), nb::arg("options"), nb::arg("on_epoch").none(),

@@ -90,13 +90,13 @@ TableFit fit_of(nb::handle x, nb::handle target, const nb::dict& given) {
   const TableOptions options = options_of("fit_table", given);
   if (is_numbers(x)) {
     const Array numbers = settled(x, "fit_table: x"), y = settled(target, "fit_table: y");
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     return fit_table(numbers, y, options);
   }
   const io::Table table = table_of_object(x);
   if (!PyUnicode_Check(target.ptr())) throw nb::type_error("fit_table: the target of a table is a column's name");
   const auto name = nb::cast<std::string>(target);
-  const nb::gil_scoped_release release;
+  const Unlocked release;
   return fit_table(table, name, options);
 }
 
@@ -104,22 +104,22 @@ FitResult update_of(TableModel& model, nb::handle x, nb::handle y, const nb::dic
   const TableOptions options = options_of("update_table_model", given);
   if (is_numbers(x)) {
     const Array numbers = settled(x, "update_table_model: x"), targets = settled(y, "update_table_model: y");
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     return update_table_model(model, numbers, targets, options);
   }
   const io::Table table = table_of_object(x);
-  const nb::gil_scoped_release release;
+  const Unlocked release;
   return update_table_model(model, table, options);
 }
 
 Array predict_of(TableModel& model, nb::handle x) {
   if (is_numbers(x)) {
     const Array numbers = settled(x, "predict: x");
-    const nb::gil_scoped_release release;
+    const Unlocked release;
     return model.predict(numbers);
   }
   const io::Table table = table_of_object(x);
-  const nb::gil_scoped_release release;
+  const Unlocked release;
   return model.predict(table);
 }
 
@@ -171,7 +171,7 @@ void bind_model(nb::module_& m) {
           "predict_table",
           [](TableModel& model, nb::handle x) {
             const io::Table table = table_of_object(x);
-            const nb::gil_scoped_release release;
+            const Unlocked release;
             return model.predict_table(table);
           },
           nb::arg("table"), "The same as a Table, as `pellucid predict` writes it.")
@@ -179,7 +179,7 @@ void bind_model(nb::module_& m) {
           "output",
           [](TableModel& model, const Operand& inputs) {
             evaluate_released(inputs);
-            const nb::gil_scoped_release release;
+            const Unlocked release;
             return model.output(inputs);
           },
           nb::arg("inputs"),
@@ -189,7 +189,7 @@ void bind_model(nb::module_& m) {
           "save",
           [](const TableModel& model, nb::handle path) {
             const std::string text = path_of(path);
-            const nb::gil_scoped_release release;
+            const Unlocked release;
             model.save(text);
           },
           nb::arg("path"), "One safetensors file.")
@@ -197,7 +197,7 @@ void bind_model(nb::module_& m) {
           "load",
           [](nb::handle path) {
             const std::string text = path_of(path);
-            const nb::gil_scoped_release release;
+            const Unlocked release;
             return TableModel::load(text);
           },
           nb::arg("path"), "Raises ValueError where the file is no model, or is one of pictures.")

@@ -31,7 +31,7 @@ struct OverLeaves {
   mutable std::size_t results = 0;
 
   Arrays operator()(const Arrays& leaves) const {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     const ModuleSwap swap(in, leaves);
     const nb::object result = call(f, unflatten_for_call(in, leaves), kwargs);
     Arrays outputs;
@@ -99,7 +99,7 @@ nb::tuple value_and_grad_of(nb::handle f, const nb::tuple& args, nb::handle kwar
   Tree extra_tree;
   std::size_t extras = 0;
   const auto body = [&](const Arrays& x) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     const ModuleSwap swap(tree, x);
     const nb::object rebuilt = unflatten_for_call(tree, x);
     nb::object all = nb::steal(PyTuple_New(count));
@@ -256,7 +256,7 @@ nb::object checkpoint_of(nb::handle f, const nb::tuple& args, nb::handle kwargs)
   const std::shared_ptr<Kept> kept = held_value(Kept{hold(f), hold(kwargs), tree, {}, 0});
   const Arrays outputs = transform::checkpoint(
       [kept](const Arrays& x) {
-        const nb::gil_scoped_acquire lock;
+        const Locked lock;
         const OverLeaves over{kept->f.get(), kept->tree, kept->kwargs.get()};
         Arrays results = over(x);
         kept->out = over.out;
@@ -275,7 +275,7 @@ nb::tuple scan_of(nb::handle f, nb::handle carry, nb::handle xs, std::int64_t le
   flatten(carry, carry_tree, carries);
   flatten(xs, x_tree, inputs);
   const auto body = [&](const Arrays& c, const Arrays& x) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     const nb::object result = f(unflatten(carry_tree, c), unflatten(x_tree, x));
     if (!PyTuple_Check(result.ptr()) || PyTuple_GET_SIZE(result.ptr()) != 2) {
       throw nb::type_error("scan: the function returns (carry, y); y may be None");
@@ -304,7 +304,7 @@ nb::object custom_of(nb::handle f, nb::handle vjp, const nb::tuple& args) {
   flatten(args, kept->in, leaves);
   CustomRules rules;
   rules.vjp = [kept](const Arrays& inputs, const Arrays& outputs, const Arrays& cotangents) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     const nb::object result =
         kept->vjp.get()(unflatten(kept->in, inputs), unflatten(kept->out, outputs), unflatten(kept->out, cotangents));
     nb::object all = PyTuple_Check(result.ptr()) ? result : nb::object(nb::make_tuple(result));
@@ -333,7 +333,7 @@ nb::object custom_of(nb::handle f, nb::handle vjp, const nb::tuple& args) {
   };
   const auto function = custom(
       [kept](const Arrays& x) {
-        const nb::gil_scoped_acquire lock;
+        const Locked lock;
         const nb::object result = call(kept->f.get(), unflatten(kept->in, x), {});
         Arrays outputs;
         flatten(result, kept->out = {}, outputs);
@@ -346,7 +346,7 @@ nb::object custom_of(nb::handle f, nb::handle vjp, const nb::tuple& args) {
 Array jacobian_of(nb::handle f, const Operand& x) {
   return jacobian(
       [&](const Array& at) {
-        const nb::gil_scoped_acquire lock;
+        const Locked lock;
         return as_array(f(nb::cast(at)), "jacobian: the value of the function");
       },
       x);
@@ -358,7 +358,7 @@ nb::object hessian_product_of(nb::handle f, nb::handle x, nb::handle v) {
   flatten(nb::make_tuple(x), tree, leaves);
   const Arrays direction = leaves_like(tree, nb::make_tuple(v), "hessian_product: the direction");
   const Function over = [&](const Arrays& at) {
-    const nb::gil_scoped_acquire lock;
+    const Locked lock;
     const ModuleSwap swap(tree, at);
     return Arrays{as_array(call(f, unflatten_for_call(tree, at), {}), "hessian_product: the value of the function")};
   };
