@@ -6,8 +6,9 @@
 FOLDER holds NAME.csv, tables.json ({"NAME": {"target": COLUMN, "task": "classification" or "regression"}}) and
 references.json (results of other methods on the same splits). Each table is split 80/20 by scikit-learn's
 train_test_split with the seeds 0, 1, ..., stratified by class; `pellucid train` gets the 80 %, and what is printed is
-measured on the 20 % that it never sees, as mean over the splits. Everything after -- goes to `pellucid train`. Needs
-scikit-learn.
+measured on the 20 % that it never sees, as mean over the splits: accuracy or R2 and the rank among the methods (1 is
+best; equal ones share), log loss, calibration error (15 bins, of all splits' predictions together), the share of truths
+within the 90 % intervals, and the seconds of training. Everything after -- goes to `pellucid train`. Needs scikit-learn.
 """
 
 import argparse
@@ -23,18 +24,18 @@ from pathlib import Path
 
 from sklearn.model_selection import train_test_split
 
-NAMES = {"classification": {"accuracy": "accuracy", "log_loss": "log_loss", "auc": "roc_auc"},
-         "regression": {"r2": "r2", "rmse": "root_mean_squared_error"}}
+BINS = 15
 
 
 def one_split(program, folder, table, about, seed, options):
-    """Metrics on the held-out rows, and the seconds that training took."""
+    """What is measured on the held-out rows, and the seconds that training took."""
     with open(folder / f"{table}.csv", newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     target = about["target"]
     column = header.index(target)
-    stratify = [row[column] for row in rows] if about["task"] == "classification" else None
-    train, test = train_test_split(rows, test_size=0.2, random_state=seed, stratify=stratify)
+    classify = about["task"] == "classification"
+    train, test = train_test_split(rows, test_size=0.2, random_state=seed,
+                                   stratify=[row[column] for row in rows] if classify else None)
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         for name, part in ("train", train), ("test", test):
@@ -45,16 +46,38 @@ def one_split(program, folder, table, about, seed, options):
         subprocess.run([program, "train", place / "train.csv", "--target", target, "--task", about["task"], "--out", model,
                         "--seed", str(seed), "--quiet", *options], check=True)
         seconds = time.monotonic() - start
+        subprocess.run([program, "predict", model, place / "test.csv", "--out", place / "said.csv"], check=True)
         line = subprocess.run([program, "evaluate", model, place / "test.csv", "--json"], check=True, capture_output=True,
                               text=True).stdout
+        with open(place / "said.csv", newline="", encoding="utf-8") as file:
+            said = list(csv.DictReader(file))
     metrics = json.loads(line)["metrics"]
-    result = {ours: metrics[theirs] for ours, theirs in NAMES[about["task"]].items()}
-    result["fit_seconds"] = seconds
+    truth = [row[column] for row in test]
+    result = {"score": metrics["accuracy" if classify else "r2"], "log_loss": metrics.get("log_loss"), "seconds": seconds}
+    if classify:
+        result["calls"] = [(max(float(p) for name, p in row.items() if name.startswith("probability_")),
+                            row[target] == true) for row, true in zip(said, truth)]
+    elif target + "_lower" in said[0]:
+        result["inside"] = [float(row[target + "_lower"]) <= float(true) <= float(row[target + "_upper"])
+                            for row, true in zip(said, truth)]
     return result
 
 
+def calibration_error(calls):
+    """The mean distance between how sure and how right the predictions of one bin of sureness are."""
+    bins = [[] for _ in range(BINS)]
+    for sure, right in calls:
+        bins[min(int(sure * BINS), BINS - 1)].append((sure, right))
+    return sum(abs(sum(sure for sure, _ in part) - sum(right for _, right in part)) for part in bins) / len(calls)
+
+
+def rank(ours, others):
+    """1 for the best; equal ones share the mean of their places."""
+    return 1 + sum(other > ours for other in others) + sum(other == ours for other in others) / 2
+
+
 def main():
-    own, _, options = (list(part) for part in split_at(sys.argv[1:], "--"))
+    own, options = split_at(sys.argv[1:], "--")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tables", default="")
@@ -65,22 +88,44 @@ def main():
     tables = json.loads((arguments.folder / "tables.json").read_text())
     references = json.loads((arguments.folder / "references.json").read_text())["tables"]
     chosen = [name for name in arguments.tables.split(",") if name] or list(tables)
+    methods = ["pellucid", *references[chosen[0]]["models"]]
+    ranks = {method: [] for method in methods}
+    errors, behind = [], {}
+    print(f"{'table':14}" + "".join(f"{method[:14]:>16}" for method in methods)
+          + "   behind  log loss  calibration  coverage  seconds", flush=True)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         runs = {name: [pool.submit(one_split, arguments.program, arguments.folder, name, tables[name], seed, options)
                        for seed in range(arguments.splits)] for name in chosen}
         for name in chosen:
             results = [run.result() for run in runs[name]]
-            others = {method: {metric: value["mean"] if isinstance(value, dict) else value for metric, value in row.items()}
-                      for method, row in references[name]["models"].items()}
-            ours = {metric: statistics.mean(result[metric] for result in results) for metric in results[0]}
-            print(f"{name}")
-            for method, row in {"pellucid": ours, **others}.items():
-                print(f"  {method:24}" + "".join(f"  {metric} {row[metric]:9.4f}" for metric in ours), flush=True)
+            metric = "accuracy" if tables[name]["task"] == "classification" else "r2"
+            scores = {method: row[metric]["mean"] for method, row in references[name]["models"].items()}
+            scores = {"pellucid": round(statistics.mean(result["score"] for result in results), 6), **scores}
+            places = {}
+            for method, score in scores.items():
+                places[method] = rank(score, [other for each, other in scores.items() if each != method])
+                ranks[method].append(places[method])
+            behind[name] = max(score for method, score in scores.items() if method != "pellucid") - scores["pellucid"]
+            line = f"{name:14}" + "".join(f"{scores[method]:9.4f} ({places[method]:<3g}) " for method in methods)
+            line += f"{behind[name]:9.4f}"
+            calls = [call for result in results for call in result.get("calls", [])]
+            inside = [value for result in results for value in result.get("inside", [])]
+            line += f"{statistics.mean(result['log_loss'] for result in results):10.4f}" if calls else " " * 10
+            if calls:
+                errors.append(calibration_error(calls))
+            line += f"{errors[-1]:13.4f}" if calls else " " * 13
+            line += f"{statistics.mean(inside):9.1%} " if inside else " " * 10
+            print(line + f"{statistics.mean(result['seconds'] for result in results):9.1f}", flush=True)
+    print(f"{'mean rank':14}" + "".join(f"{statistics.mean(ranks[method]):9.2f}       " for method in methods))
+    if errors:
+        print(f"calibration error, mean: {statistics.mean(errors):.4f}")
+    worst = max(behind, key=behind.get)
+    print(f"furthest behind the best of the others: {behind[worst]:.4f}, on {worst}")
 
 
 def split_at(words, mark):
     at = words.index(mark) if mark in words else len(words)
-    return words[:at], mark, words[at + 1:]
+    return words[:at], words[at + 1:]
 
 
 if __name__ == "__main__":

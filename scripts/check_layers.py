@@ -56,6 +56,7 @@ PUBLIC = {
     "augment.h": "nn",
     "nn_picture.h": "nn",
     "nn_sequence.h": "nn",
+    "nn_table.h": "nn",
     "network_gpt.h": "nn",
     "network_tagger.h": "nn",
     "networks.h": "nn",

@@ -32,7 +32,18 @@ TEST(Misfit, OptionsOfTablesForPictures) {
   expect_refusal(place.run("train pictures --classes a,b,c"), kUsage,
                  {"--classes: 3 names are given", "has 2 classes"});
   expect_refusal(place.run("train pictures --network conv --hidden 8"), kUsage, {"conv has stages of its own"});
+  expect_refusal(place.run("train pictures --fast"), kUsage,
+                 {"--fast, --ensemble and --class-weights are for tables", "'pictures'"});
   EXPECT_EQ(place.files(), std::vector<std::string>{"pictures"});
+}
+
+TEST(Misfit, WeightsOfClasses) {
+  const Place place;
+  place.write("data.csv", classes_csv(60));
+  const std::string train = "train data.csv --target kind --epochs 1 --quiet --class-weights ";
+  expect_refusal(place.run(train + "balance"), kUsage, {"'balance' is neither CLASS=WEIGHT nor, alone, balanced"});
+  expect_refusal(place.run(train + "other=2"), kUsage, {"--class-weights: 'other' is no class of 'kind'"});
+  EXPECT_EQ(place.run(train + "balanced").status, 0);
 }
 
 TEST(Misfit, LossesWithoutANumber) {

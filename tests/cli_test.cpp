@@ -91,7 +91,7 @@ TEST(Program, LearnsATableOfNumbers) {
   EXPECT_GT(test["metrics"]["r2"], 0.9);
   EXPECT_LT(test["baseline"]["r2"], 0.1);
   const Outcome predict = place.run("predict prices.safetensors prices.csv");
-  EXPECT_TRUE(predict.out.starts_with("price\n")) << predict.out;
+  EXPECT_TRUE(predict.out.starts_with("price,price_lower,price_upper\n")) << predict.out;
 }
 
 TEST(Program, LearnsFoldersOfPictures) {

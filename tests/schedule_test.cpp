@@ -40,6 +40,14 @@ void expect_reference(const std::string& name, const Schedule& schedule) {
   EXPECT_EQ(schedule.at(500), rates[500]) << name;
 }
 
+TEST(Schedule, LogCyclesDoubleTheirLength) {
+  const Schedule schedule = schedule::LogCycles{.peak = 0.1, .steps = 1500};
+  for (const std::int64_t bottom : {0, 100, 300, 700, 1500}) EXPECT_NEAR(schedule.at(bottom), 0, 1e-12) << bottom;
+  // The middle of the last cycle, where log2(1 + 15 t / 1500) is 3.5.
+  EXPECT_NEAR(schedule.at(1031), 0.1, 1e-6);
+  EXPECT_EQ(schedule.to_string(), "log_cycles(peak=0.1, steps=1500, cycles=4)");
+}
+
 TEST(Schedule, IsPyTorchsAndOptaxs) {
   using namespace schedule;
   expect_reference("step", Step{.initial = 0.1, .period = 30, .factor = 0.7});
@@ -131,6 +139,8 @@ TEST(Schedule, RefusesBadNumbers) {
   refuse(OneCycle{.steps = 0}, "schedule::OneCycle: steps = 0");
   refuse(OneCycle{.rise = 1.5}, "rise = 1.5 is outside [0, 1]");
   refuse(OneCycle{.final_divisor = 0}, "final_divisor = 0");
+  refuse(LogCycles{.steps = 0}, "schedule::LogCycles: steps = 0");
+  refuse(LogCycles{.cycles = 0}, "cycles = 0");
   refuse(OnPlateau{.factor = 1}, "schedule::OnPlateau: factor = 1");
   refuse(OnPlateau{.patience = -1}, "patience = -1");
   refuse(WarmUp{.steps = 0}, "schedule::WarmUp: steps = 0");

@@ -29,8 +29,8 @@ TEST(Tabular, OneFileServesAll) {
   const io::Table table = points(200);
   TableFit fit = fit_table(table, "kind", kSmall);
   EXPECT_EQ(fit.training.reason, Reason::kMaxEpochs);
-  EXPECT_EQ(fit.validation.rows.size(), 40u);
-  EXPECT_EQ(fit.validation.output.shape(), (Shape{40, 2}));
+  EXPECT_EQ(fit.validation.rows.size(), 200u);  // each row by the member that left it out
+  EXPECT_EQ(fit.validation.output.shape(), (Shape{200, 2}));
   const auto path = (std::filesystem::temp_directory_path() / "pellucid_tabular_test.safetensors").string();
   fit.model.save(path);
   TableModel loaded = TableModel::load(path);
@@ -62,6 +62,46 @@ TEST(Tabular, LearnsFromArrays) {
   EXPECT_LT(mean(square(said - y)).item<double>(), 0.5);
   EXPECT_PRED2(contains, message_of([&] { fit_table(x, random::normal(random::key(2), {299})); }),
                "fit_table: y has shape [299], and x has 300 rows; give one number for each row");
+}
+
+TEST(Tabular, IntervalsHoldWhatTheyPromise) {
+  // Noise that grows with x: the intervals must, too.
+  const Array x = random::uniform(random::key(3), {600, 1}, 0, 4, float64);
+  const Array noise = random::normal(random::key(4), {600}, 0, 1, float64);
+  const Array flat = reshape(x, {-1});
+  const Array y = (flat * 2.0 + noise * flat).evaluate();
+  TableFit fit = fit_table(slice(x, 0, 0, 400), slice(y, 0, 0, 400));
+  const Array bounds = fit.model.intervals(table_of(slice(x, 0, 400, 600)));
+  ASSERT_EQ(bounds.shape(), (Shape{200, 2}));
+  const Array low = reshape(slice(bounds, 1, 0, 1), {-1}), high = reshape(slice(bounds, 1, 1, 2), {-1});
+  const Array truth = slice(y, 0, 400, 600), at = slice(flat, 0, 400, 600);
+  const double inside =
+      mean(astype(logical_and(greater_equal(truth, low), less_equal(truth, high)), float64)).item<double>();
+  EXPECT_NEAR(inside, 0.9, 0.055);
+  const auto width_of = [&](const Array& rows) {
+    const Array weights = astype(rows, float64);
+    return (sum((high - low) * weights) / sum(weights)).item<double>();
+  };
+  EXPECT_GT(width_of(greater(at, 3.0)), 2 * width_of(less(at, 1.0)));
+  TableFit classes = fit_table(points(60), "kind", kSmall);
+  EXPECT_PRED2(contains, message_of([&] { classes.model.intervals(points(10)); }),
+               "intervals: the model predicts classes, and has intervals for numbers alone");
+  TableFit plain = fit_table(points(60), "a", {.fast = true, .epochs = 1});
+  EXPECT_PRED2(contains, message_of([&] { plain.model.intervals(points(10)); }),
+               "intervals: the model was trained without them; train it without `fast`");
+}
+
+TEST(Tabular, RowsHeldOutByShareServeAllMembers) {
+  TableOptions options = kSmall;
+  options.validation = 0.25;
+  options.test = 0.1;
+  TableFit fit = fit_table(points(200), "kind", options);
+  EXPECT_EQ(fit.validation.rows.size(), 45u);
+  EXPECT_EQ(fit.test.rows.size(), 20u);
+  options.validation = 0;
+  fit = fit_table(points(200), "kind", options);
+  EXPECT_FALSE(fit.validation.output.defined());
+  EXPECT_EQ(fit.training.kept_epoch, 30);
 }
 
 TEST(Tabular, GoesOnWithAModel) {

@@ -60,7 +60,15 @@ std::vector<ColumnInputs> column_inputs(const data::Preprocessing& table) {
 }  // namespace
 
 Array predicted_numbers(const data::Target& target, const Array& output) {
-  return clip(astype(output, float64) * target.scale + target.mean, target.low, target.high).evaluate();
+  const Array value = slice(output, 1, 0, 1);
+  return clip(astype(value, float64) * target.scale + target.mean, target.low, target.high).evaluate();
+}
+
+// The bounds that stand behind the values, in units of the target.
+PredictedIntervals predicted_intervals(const data::Target& target, const Array& output) {
+  if (output.size(1) != 3) return {};
+  const Array bounds = astype(output, float64) * target.scale + target.mean;
+  return {.low = slice(bounds, 1, 1, 2).evaluate(), .high = slice(bounds, 1, 2, 3).evaluate()};
 }
 
 Array true_numbers(const data::Target& target, const Array& y) {
@@ -71,8 +79,8 @@ Assessed assess(const Model& model, const Array& output, const Array& y, const A
   const data::Target& target = model.target;
   if (target.task == data::Task::kRegression) {
     const Array truth = true_numbers(target, y);
-    return {.values =
-                assess_numbers(predicted_numbers(target, output), truth, zeros_like(truth) + target.mean, {}, options),
+    return {.values = assess_numbers(predicted_numbers(target, output), truth, zeros_like(truth) + target.mean,
+                                     predicted_intervals(target, output), options),
             .baseline = fmt::format("always {:.6g}, the mean in training", target.mean)};
   }
   const std::size_t classes = target.classes.size();

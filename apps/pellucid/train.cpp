@@ -134,15 +134,19 @@ void show_plan(const TrainOptions& options, const Json& recipe, const nn::Sequen
     std::vector<std::int64_t> sizes = {width};
     for (const Json& size : recipe.at("hidden")) sizes.push_back(size);
     sizes.push_back(outputs);
-    say("network: {} with {}{}, {}\n", fmt::join(sizes, "-"), recipe.at("activation").get<std::string>(),
-        dropout > 0 ? fmt::format(" and dropout {}", dropout) : "",
+    const std::int64_t members = recipe.value("members", std::int64_t{0});
+    say("network: {}{} with {}{}, {}\n", members > 0 ? fmt::format("{} times ", members) : "", fmt::join(sizes, "-"),
+        recipe.at("activation").get<std::string>(), dropout > 0 ? fmt::format(" and dropout {}", dropout) : "",
         counted(nn::parameter_count(network), "parameter", "parameters"));
   }
   say("training: {} on {}, batches of {}, at most {} epochs; {}, learning rate {} ({})\n",
       recipe.at("loss").get<std::string>(), counted(rows, "row", "rows"), recipe.at("batch").get<std::int64_t>(),
       recipe.at("epochs").get<std::int64_t>(), recipe.at("optimizer").get<std::string>(),
       recipe.at("learning_rate").get<double>(), recipe.at("schedule").get<std::string>());
-  if (validated > 0) {
+  if (recipe.value("folds", false)) {
+    say("validation: each row is left out by one of the {} networks; the epoch that does best on such rows is kept\n",
+        recipe.at("members").get<std::int64_t>());
+  } else if (validated > 0) {
     say("validation: {} held out; the epoch that does best on them is kept{}\n", counted(validated, "row", "rows"),
         recipe.contains("patience") ? fmt::format(", and {} without a better one are the end",
                                                   counted(recipe.at("patience").get<std::int64_t>(), "epoch", "epochs"))
@@ -193,10 +197,12 @@ int run_train(TrainOptions options) {
   const TablePart &validation = trained.validation, &test = trained.test;
   if (validation.output.defined()) {
     const bool last = !test.output.defined();
-    record["validation"] =
-        report_part(options, model, validation, last ? trained.x : Array(), "validation",
-                    fmt::format("on the {} validation rows, which chose the epoch:", grouped(validation.y.shape()[0])),
-                    last ? Detail::kAll : Detail::kMetrics);
+    record["validation"] = report_part(
+        options, model, validation, last ? trained.x : Array(), "validation",
+        fmt::format(fmt::runtime(trained.folds ? "on all {} training rows, each by the network that left it out:"
+                                               : "on the {} validation rows, which chose the epoch:"),
+                    grouped(validation.y.shape()[0])),
+        last ? Detail::kAll : Detail::kMetrics);
   }
   if (test.output.defined()) {
     record["test"] =

@@ -1,5 +1,6 @@
 // The options of `train`.
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <memory>
 
@@ -9,6 +10,28 @@
 #include "training.h"
 
 namespace pellucid::cli {
+namespace {
+
+// "balanced", or "good=1", "bad=3": the last '=' counts.
+void read_class_weights(TrainOptions& options) {
+  for (const std::string& text : options.class_weights) {
+    if (text == "balanced" && options.class_weights.size() == 1) {
+      options.table.balanced = true;
+      return;
+    }
+    const std::size_t equals = text.rfind('=');
+    double weight = 0;
+    const char* end = text.data() + text.size();
+    const char* begin = equals == std::string::npos ? end : text.data() + equals + 1;
+    const auto [stop, error] = std::from_chars(begin, end, weight);
+    if (error != std::errc() || stop != end) {
+      usage("--class-weights: '{}' is neither CLASS=WEIGHT nor, alone, balanced", text);
+    }
+    options.table.class_weights.emplace_back(text.substr(0, equals), weight);
+  }
+}
+
+}  // namespace
 
 void add_train(CLI::App& program, Action& action) {
   auto options = std::make_shared<TrainOptions>();
@@ -47,7 +70,8 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("PIXELS")
       ->group("Data");
   verb.add_option("--validation", t.validation,
-                  "The share of rows held out to choose the best epoch (0.2; pictures 0.1; 0: none)")
+                  "The share of rows held out to choose the best epoch (tables: none, each row is left out by one of "
+                  "the networks; --fast 0.2; pictures 0.1; 0: none)")
       ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Data");
@@ -56,12 +80,18 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("SHARE")
       ->group("Data");
 
+  verb.add_flag("--fast", t.fast, "Tables: one plain small network, in place of the ensemble")->group("Network");
+  verb.add_option("--ensemble", t.ensemble, "Tables: members of the ensemble (8)")
+      ->check(unnamed(CLI::Range(std::int64_t{1}, std::int64_t{1024})))
+      ->type_name("N")
+      ->group("Network");
   verb.add_option("--network", o.network,
                   "dense: hidden layers. conv, for pictures: three stages of convolutions (dense)")
       ->check(unnamed(CLI::IsMember({"dense", "conv"})))
       ->type_name("KIND")
       ->group("Network");
-  verb.add_option("--hidden", t.hidden, "Sizes of the hidden layers, 0 for none (tables 256,256,256; pictures 256,128)")
+  verb.add_option("--hidden", t.hidden,
+                  "Sizes of the hidden layers, 0 for none (tables 128,128; --fast 256,256,256; pictures 256,128)")
       ->delimiter(',')
       ->check(unnamed(CLI::Range(std::int64_t{0}, std::int64_t{1} << 20)))
       ->type_name("SIZES")
@@ -87,21 +117,30 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(share))
       ->type_name("SHARE")
       ->group("Training");
+  verb.add_option(
+          "--class-weights", o.class_weights,
+          "Tables: how much the rows of classes count: balanced (all classes the same), or CLASS=WEIGHT,... (1)")
+      ->delimiter(',')
+      ->type_name("WEIGHTS")
+      ->group("Training");
   verb.add_option("--optimizer", t.optimizer, fmt::format("One of: {} (adamw)", fmt::join(optim::names(), ", ")))
       ->check(unnamed(CLI::IsMember(optim::names())))
       ->type_name("NAME")
       ->group("Training");
   verb.add_option("--learning-rate", t.learning_rate,
-                  "The learning rate, the highest one of a schedule (0.002; lion 0.0003; sgd and the like 0.05)")
+                  "The learning rate, the highest one of a schedule (tables 0.02 below 2,000 rows, else 0.04; --fast "
+                  "and pictures 0.002)")
       ->check(unnamed(positive))
       ->type_name("RATE")
       ->group("Training");
-  verb.add_option("--schedule", t.schedule, fmt::format("One of: {} (one-cycle)", fmt::join(schedule::names(), ", ")))
+  verb.add_option("--schedule", t.schedule,
+                  fmt::format("One of: {} (tables log-cycles; --fast and pictures one-cycle)",
+                              fmt::join(schedule::names(), ", ")))
       ->check(unnamed(CLI::IsMember(schedule::names())))
       ->type_name("NAME")
       ->group("Training");
   verb.add_option("--weight-decay", t.weight_decay,
-                  "Decoupled weight decay (adamw: 0.3 where labels are smoothed, else 0.01; others 0)")
+                  "Decoupled weight decay (tables 0; --fast 0.3 for classes, 0.01 for numbers; pictures 0.01)")
       ->check(unnamed(CLI::NonNegativeNumber))
       ->type_name("RATE")
       ->group("Training");
@@ -130,11 +169,11 @@ void add_train(CLI::App& program, Action& action) {
       ->transform(unnamed(CLI::CheckedTransformer(std::map<std::string, bool>{{"yes", true}, {"no", false}})))
       ->type_name("YES|NO")
       ->group("Training");
-  verb.add_option("--batch", t.batch, "Examples in a step (tables 32 up to 2,000 rows, else 128; pictures 128)")
+  verb.add_option("--batch", t.batch, "Examples in a step (tables 32 to 256 by their rows; pictures 128)")
       ->check(unnamed(count))
       ->type_name("N")
       ->group("Training");
-  verb.add_option("--epochs", t.epochs, "The most passes over the training rows (tables 100; pictures 10)")
+  verb.add_option("--epochs", t.epochs, "The most passes over the training rows (tables 40; --fast 100; pictures 10)")
       ->check(unnamed(count))
       ->type_name("N")
       ->group("Training");
@@ -196,6 +235,7 @@ void add_train(CLI::App& program, Action& action) {
     if (options->table.hidden && std::count(options->table.hidden->begin(), options->table.hidden->end(), 0) > 0) {
       usage("--hidden: a layer of size 0 stands among others; leave it out, or give 0 alone for no hidden layer");
     }
+    read_class_weights(*options);
     action = [options] { return run_train(*options); };
   });
 }

@@ -128,6 +128,7 @@ Trained train_table(const TrainOptions& options, RunFolder& run) {
   trained.model.training["data"]["name"] = base_name(options.data);
   trained.result = std::move(fit.training);
   trained.validation = std::move(fit.validation);
+  trained.folds = trained.model.training.at("recipe").value("folds", false);
   trained.test = std::move(fit.test);
   trained.test_name = "test rows, which nothing was chosen by";
   const data::Rows& shown = trained.test.output.defined() ? trained.test.rows : trained.validation.rows;

@@ -18,10 +18,11 @@ struct TrainOptions {
   std::string data;
   std::string target;  // empty: guessed
   std::string task = "auto";
-  std::vector<std::string> classes;  // names for the classes of pictures
-  std::vector<std::int64_t> size;    // of pictures: empty, one number, or height and width
-  std::string network = "dense";     // or conv, for pictures
-  TableOptions table;                // what pictures have of it serves them too
+  std::vector<std::string> classes;        // names for the classes of pictures
+  std::vector<std::int64_t> size;          // of pictures: empty, one number, or height and width
+  std::string network = "dense";           // or conv, for pictures
+  std::vector<std::string> class_weights;  // as they were given
+  TableOptions table;                      // what pictures have of it serves them too
 
   int threads = 0;  // 0: as the environment says
   std::string out, log, config;
@@ -47,6 +48,7 @@ struct Trained {
   Model model;
   FitResult result;
   TablePart validation, test;  // what the model says of them
+  bool folds = false;          // validation: each row by the member that left it out
   std::string test_name;       // "test images"
   Array x;                     // what the network takes of the test part, else of the validation part; where shown
 };

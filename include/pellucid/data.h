@@ -69,7 +69,8 @@ Array encode_target(const Target& target, const Table& table, std::span<const st
 std::vector<std::int32_t> class_numbers(const Target& target, const Table& table);
 
 /// What the network's output (rows, classes: probabilities; or rows, 1: standardised values) says, as a table: the
-/// column named as the target, and for classification a column probability_CLASS for each class.
+/// column named as the target, and for classification a column probability_CLASS for each class. Of (rows, 3) for
+/// regression the last two are bounds: the columns TARGET_lower and TARGET_upper.
 Table decode_predictions(const Target& target, const Array& output);
 
 // ---- Splits ---------------------------------------------------------------------------------------------------------

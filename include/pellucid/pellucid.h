@@ -21,6 +21,7 @@
 #include "pellucid/nn_convolution.h"  // IWYU pragma: export
 #include "pellucid/nn_picture.h"      // IWYU pragma: export
 #include "pellucid/nn_sequence.h"     // IWYU pragma: export
+#include "pellucid/nn_table.h"        // IWYU pragma: export
 #include "pellucid/ops.h"             // IWYU pragma: export
 #include "pellucid/ops_attention.h"   // IWYU pragma: export
 #include "pellucid/ops_pool.h"        // IWYU pragma: export

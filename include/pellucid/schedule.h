@@ -23,6 +23,7 @@ struct Polynomial;
 struct Cosine;
 struct WarmRestarts;
 struct OneCycle;
+struct LogCycles;
 struct OnPlateau;
 struct WarmUp;
 }  // namespace schedule
@@ -46,6 +47,7 @@ class Schedule {
   Schedule(const schedule::Cosine& kind);
   Schedule(const schedule::WarmRestarts& kind);
   Schedule(const schedule::OneCycle& kind);
+  Schedule(const schedule::LogCycles& kind);
   Schedule(const schedule::OnPlateau& kind);
   Schedule(const schedule::WarmUp& kind);
   /// Any function of the step, an int64 scalar that has no value yet: written with operations, it becomes part of the
@@ -143,6 +145,14 @@ struct OneCycle {
   bool linear = false;
 };
 
+/// peak (1 - cos(2 pi log2(1 + (2^cycles - 1) min(t, steps) / steps))) / 2: cycles from 0 up to the peak and down to 0
+/// again, each about twice as long as the one before. Holzmueller et al. 2024, "Better by default" (coslog).
+struct LogCycles {
+  double peak = 0.1;
+  std::int64_t steps = 1000;
+  std::int64_t cycles = 4;
+};
+
 /// max(initial * scale, minimum), where the scale is lowered by `factor` once a watched value has not improved for more
 /// than `patience` observations in a row. The scale is part of the optimiser's state; who trains gives each value to a
 /// PlateauTracker and writes its scale there with Optimizer::set_scale (`fit` does).
@@ -170,8 +180,8 @@ struct WarmUp {
 };
 
 /// By the names that the command line knows: constant, step (thirds, factor 0.1), exponential (to 1 % of the rate),
-/// linear (to 0), cosine (to 0), restarts (cycles of 1/15, 2/15, 4/15, 8/15), one-cycle (`initial` is the peak),
-/// plateau. `steps` is the length of the whole training. Throws Error where there is no such name.
+/// linear (to 0), cosine (to 0), restarts (cycles of 1/15, 2/15, 4/15, 8/15), one-cycle and log-cycles (`initial` is
+/// the peak), plateau. `steps` is the length of the whole training. Throws Error where there is no such name.
 Schedule by_name(std::string_view name, double initial, std::int64_t steps);
 /// The names that by_name knows.
 const std::vector<std::string>& names();

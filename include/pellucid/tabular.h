@@ -43,7 +43,8 @@ struct TableOptions {
   std::vector<std::string> ignore = {};
   /// Columns of numbers to take as categories.
   std::vector<std::string> categories = {};
-  /// The share of rows held out to choose the epoch and to calibrate by, in [0, 1); absent: 0.2. 0: none.
+  /// The share of rows held out to choose the epoch and to calibrate by, in [0, 1). Absent: see `ensemble`; where
+  /// `fast`, 0.2. 0: none.
   std::optional<double> validation = {};
   /// The share of rows kept for a last test that nothing is chosen by, in [0, 1).
   double test = 0;
@@ -56,6 +57,11 @@ struct TableOptions {
 
   // ---- The network --------------------------------------------------------------------------------------------------
 
+  /// The plain small network: one member, the validation share held out from it.
+  bool fast = false;
+  /// Members of the ensemble; absent: chosen. Without `validation`, each leaves out a part of the rows that no other
+  /// does: they choose the epoch and calibrate, and all rows are learned from.
+  std::optional<std::int64_t> ensemble = {};
   /// Sizes of the hidden layers; an empty list for none. Absent: chosen.
   std::optional<std::vector<std::int64_t>> hidden = {};
   /// One of table_activations(); empty: chosen.
@@ -120,8 +126,13 @@ class TableModel {
   /// The same as a table, as `pellucid predict` writes it: see data::decode_predictions.
   io::Table predict_table(const io::Table& table);
 
+  /// The bounds between which 90 % of such rows' targets lie, float64 (rows, 2): quantiles that were conformalised on
+  /// rows held out. Throws Error where the model predicts classes, or was trained `fast`.
+  Array intervals(const io::Table& table);
+  Array intervals(const Array& x);
+
   /// What the network says of its inputs (data::encode): probabilities (rows, classes), or standardised values
-  /// (rows, 1).
+  /// (rows, 1), with their bounds behind them (rows, 3) where the model has intervals.
   Array output(const Array& inputs);
 
   /// One safetensors file, the one that the shell reads and writes. Throws Error where it cannot be written.
@@ -143,8 +154,9 @@ struct TablePlan {
 /// What the model says of rows that it was not fitted to.
 struct TablePart {
   data::Rows rows;  // of the table
-  Array output;     // as TableModel::output; undefined where there are no rows
-  Array y;          // as data::encode_target
+  Array output;  // as TableModel::output; undefined where there are no rows. Where each member left out a part of the
+                 // rows: what those say that did not learn from them
+  Array y;       // as data::encode_target
 };
 
 struct TableFit {

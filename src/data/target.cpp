@@ -183,7 +183,8 @@ Array encode_target(const Target& target, const Table& table, std::span<const st
 Table decode_predictions(const Target& target, const Array& output) {
   const bool classify = target.task == Task::kClassification;
   const std::size_t width = classify ? target.classes.size() : 1;
-  if (output.rank() != 2 || output.shape()[1] != static_cast<std::int64_t>(width)) {
+  const bool bounds = !classify && output.rank() == 2 && output.shape()[1] == 3;
+  if (!bounds && (output.rank() != 2 || output.shape()[1] != static_cast<std::int64_t>(width))) {
     fail("decode_predictions: output {} does not fit {} '{}', which needs [rows, {}]", output.shape(), target.task,
          shown(target.name), width);
   }
@@ -194,9 +195,15 @@ Table decode_predictions(const Target& target, const Array& output) {
   Column& predicted = table.columns.emplace_back();
   predicted.name = target.name;
   if (!classify) {
-    for (const float value : values) {
-      predicted.numbers.push_back(
-          std::clamp(static_cast<double>(value) * target.scale + target.mean, target.low, target.high));
+    const std::size_t step = bounds ? 3 : 1;
+    const auto in_units = [&](std::size_t i) { return static_cast<double>(values[i]) * target.scale + target.mean; };
+    for (std::size_t i = 0; i < rows; ++i) {
+      predicted.numbers.push_back(std::clamp(in_units(i * step), target.low, target.high));
+    }
+    for (std::size_t bound = 1; bound < step; ++bound) {
+      Column& column = table.columns.emplace_back();
+      column.name = target.name + (bound == 1 ? "_lower" : "_upper");
+      for (std::size_t i = 0; i < rows; ++i) column.numbers.push_back(in_units(i * step + bound));
     }
     return table;
   }

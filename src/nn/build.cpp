@@ -47,6 +47,7 @@ const Makers& makers() {
     add_sequence_layers(*m);
     add_attention_layers(*m);
     add_picture_layers(*m);
+    add_table_layers(*m);
     return m;
   }();
   return *all;

@@ -95,5 +95,6 @@ void add_attention_layers(Makers& makers);  // nn_attention.h
 void add_picture_layers(Makers& makers);    // nn_picture.h, nn_normalization.h
 void add_pooling_layers(Makers& makers);
 void add_augmentation(Makers& makers);  // augment.h
+void add_table_layers(Makers& makers);  // nn_table.h
 
 }  // namespace pellucid::nn

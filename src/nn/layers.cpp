@@ -178,7 +178,7 @@ Array Linear::operator()(const Array& x) const {
 }
 
 Options Linear::options() const {
-  return {{"inputs", weight.value.size(0)}, {"outputs", weight.value.size(1)}, {"bias", bias.value.defined()}};
+  return {{"inputs", weight.value.size(-2)}, {"outputs", weight.value.size(-1)}, {"bias", bias.value.defined()}};
 }
 
 // ---- Normalisation --------------------------------------------------------------------------------------------------

@@ -91,6 +91,12 @@ void check(const schedule::OneCycle& s) {
   check_range("schedule::OneCycle", "final_divisor", s.final_divisor, Range::kPositive);
 }
 
+void check(const schedule::LogCycles& s) {
+  check_range("schedule::LogCycles", "peak", s.peak, Range::kNotNegative);
+  check_at_least("schedule::LogCycles", "steps", s.steps, 1);
+  check_at_least("schedule::LogCycles", "cycles", s.cycles, 1);
+}
+
 void check(const schedule::OnPlateau& s) {
   check_range("schedule::OnPlateau", "initial", s.initial, Range::kNotNegative);
   check_range("schedule::OnPlateau", "factor", s.factor, Range::kBelowOne);
@@ -171,6 +177,11 @@ Array rate(const schedule::OneCycle& s, const At& at) {
   return top > 0 ? where(less_equal(t, top), along(initial, s.peak, t / top), down) : down;
 }
 
+Array rate(const schedule::LogCycles& s, const At& at) {
+  const double most = std::exp2(static_cast<double>(s.cycles)) - 1;
+  return half_cosine(0, s.peak, log2(1.0 + most * share(at.t, s.steps)) * 2.0);
+}
+
 Array rate(const schedule::OnPlateau& s, const At& at) { return maximum(s.initial * at.scale, s.minimum); }
 
 Array rate(const schedule::WarmUp& s, const At& at) {
@@ -209,6 +220,9 @@ std::string words(const schedule::OneCycle& s) {
   return base::format("one_cycle(peak={}, steps={}, rise={}, initial_divisor={}, final_divisor={}, linear={})", s.peak,
                       s.steps, s.rise, s.initial_divisor, s.final_divisor, s.linear);
 }
+std::string words(const schedule::LogCycles& s) {
+  return base::format("log_cycles(peak={}, steps={}, cycles={})", s.peak, s.steps, s.cycles);
+}
 std::string words(const schedule::OnPlateau& s) {
   return base::format(
       "on_plateau(initial={}, factor={}, patience={}, threshold={}, absolute={}, maximize={}, cooldown={}, minimum={})",
@@ -224,8 +238,8 @@ std::string words(const schedule::WarmUp& s) {
 
 struct Schedule::Kind {
   std::variant<Constant, schedule::Step, schedule::MultiStep, schedule::Exponential, schedule::InverseTime,
-               schedule::Polynomial, schedule::Cosine, schedule::WarmRestarts, schedule::OneCycle, schedule::OnPlateau,
-               schedule::WarmUp, Custom>
+               schedule::Polynomial, schedule::Cosine, schedule::WarmRestarts, schedule::OneCycle, schedule::LogCycles,
+               schedule::OnPlateau, schedule::WarmUp, Custom>
       value;
 
   template <class T>
@@ -244,6 +258,7 @@ Schedule::Schedule(const schedule::Polynomial& kind) : kind_(Kind::checked(kind)
 Schedule::Schedule(const schedule::Cosine& kind) : kind_(Kind::checked(kind)) {}
 Schedule::Schedule(const schedule::WarmRestarts& kind) : kind_(Kind::checked(kind)) {}
 Schedule::Schedule(const schedule::OneCycle& kind) : kind_(Kind::checked(kind)) {}
+Schedule::Schedule(const schedule::LogCycles& kind) : kind_(Kind::checked(kind)) {}
 Schedule::Schedule(const schedule::OnPlateau& kind) : kind_(Kind::checked(kind)) {}
 Schedule::Schedule(const schedule::WarmUp& kind) : kind_(Kind::checked(kind)) {}
 Schedule::Schedule(Custom custom) : kind_(std::make_shared<const Kind>(Kind{std::move(custom)})) {}
@@ -300,8 +315,8 @@ std::string Schedule::to_string() const {
 namespace schedule {
 
 const std::vector<std::string>& names() {
-  static const std::vector<std::string> list = {"constant", "step",     "exponential", "linear",
-                                                "cosine",   "restarts", "one-cycle",   "plateau"};
+  static const std::vector<std::string> list = {"constant", "step",      "exponential", "linear", "cosine",
+                                                "restarts", "one-cycle", "log-cycles",  "plateau"};
   return list;
 }
 
@@ -318,6 +333,7 @@ Schedule by_name(std::string_view name, double initial, std::int64_t steps) {
   if (name == "cosine") return Cosine{.initial = initial, .steps = steps};
   if (name == "restarts") return WarmRestarts{.initial = initial, .period = (steps + 14) / 15, .multiplier = 2};
   if (name == "one-cycle") return OneCycle{.peak = initial, .steps = steps};
+  if (name == "log-cycles") return LogCycles{.peak = initial, .steps = steps};
   if (name == "plateau") return OnPlateau{.initial = initial};
   std::string known;
   for (const std::string& each : names()) known += (known.empty() ? "" : ", ") + each;

@@ -8,8 +8,8 @@
 
 namespace pellucid::tables {
 
-double calibrate(nn::Sequential& network, const Array& x, const Array& y) {
-  const Array scores = astype(predict(network, x), float64).evaluate();
+double best_temperature(const Array& output, const Array& y) {
+  const Array scores = astype(output, float64).evaluate();
   const auto loss_at = [&](double power) {
     return loss::cross_entropy(scores * exp2(Array::from(std::vector<double>{power})), y).item<double>();
   };
@@ -34,7 +34,11 @@ double calibrate(nn::Sequential& network, const Array& x, const Array& y) {
       right_loss = loss_at(right);
     }
   }
-  const double factor = exp2(Array::from(std::vector<double>{(low + high) / 2})).item<double>();
+  return exp2(Array::from(std::vector<double>{(low + high) / 2})).item<double>();
+}
+
+double calibrate(nn::Sequential& network, const Array& x, const Array& y) {
+  const double factor = best_temperature(predict(network, x), y);
   nn::AnyLayer& end = network[network.size() - 1];
   auto* conv = end.as<nn::ConvNet>();
   nn::Linear* last = conv != nullptr ? &conv->head : end.as<nn::Linear>();

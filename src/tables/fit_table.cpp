@@ -7,6 +7,7 @@
 #include "pellucid/metrics.h"
 #include "pellucid/ops.h"
 #include "pellucid/version.h"
+#include "tables/ensemble.h"
 #include "tables/recipe.h"
 
 namespace pellucid {
@@ -168,15 +169,108 @@ Metric score_in_units(double scale) {
 
 }  // namespace tables
 
+namespace {
+
+using namespace tables;
+
+/// All that is known before training.
+struct Job {
+  RowParts parts;
+  Dataset training, validation, test;
+  Recipe recipe;
+  json record;
+};
+
+FitOptions common_options(const TableOptions& options, const Job& job) {
+  FitOptions fitting;
+  fitting.seed = options.seed;
+  fitting.max_seconds = options.max_seconds;
+  fitting.on_epoch = options.on_epoch;
+  fitting.on_progress = options.on_progress;
+  fitting.catch_interrupt = options.catch_interrupt;
+  fitting.checkpoint = options.checkpoint;
+  fitting.checkpoint.note = to_json(job.recipe).dump();
+  return fitting;
+}
+
+void check_end(const FitResult& result) {
+  if (result.reason == Reason::kDiverged) fail("training {}; there is no model", result.explanation);
+}
+
+// The plain network.
+void train_plain(TableFit& result, Job& job, const TableOptions& options) {
+  TableModel& model = result.model;
+  const data::Target& target = model.target();
+  const FitOptions common = common_options(options, job);
+  FitOptions fitting = fit_options(job.recipe, target.task, job.training.x.size(0), options.seed);
+  if (!model.classifies()) fitting.metrics = {score_in_units(target.scale)};
+  if (job.validation.x.defined()) fitting.validation = job.validation;
+  fitting.max_seconds = common.max_seconds;
+  fitting.on_epoch = common.on_epoch;
+  fitting.on_progress = common.on_progress;
+  fitting.catch_interrupt = common.catch_interrupt;
+  fitting.checkpoint = common.checkpoint;
+  result.training = fit(model.network, job.training, fitting);
+  check_end(result.training);
+  if (job.recipe.calibrate && result.training.kept_epoch > 0) {
+    job.record["calibration"] = calibrate(model.network, job.validation.x, job.validation.y);
+  }
+  result.validation = part_of(model, job.parts.validation, job.validation);
+}
+
+Array joined(const Array& a, const Array& b) { return b.defined() ? concat({a, b}).evaluate() : a; }
+
+// The ensemble.
+void train_ensemble(TableFit& result, Job& job, const TableOptions& options, const io::Table& table) {
+  TableModel& model = result.model;
+  const data::Target& target = model.target();
+  const Dataset rows{
+      .x = joined(job.training.x, job.validation.x),
+      .y = joined(job.training.y, job.validation.y),
+      .weights = job.training.weights.defined() ? joined(job.training.weights, job.validation.weights) : Array()};
+  data::Rows numbers = job.parts.training;  // of the table, for each of `rows`
+  numbers.insert(numbers.end(), job.parts.validation.begin(), job.parts.validation.end());
+  const std::int64_t count = job.training.x.size(0), members = job.recipe.members;
+  Folds folds;
+  if (!job.recipe.folds) {
+    folds = common_folds(count, static_cast<std::int64_t>(job.parts.validation.size()), members);
+  } else {
+    const std::vector<std::int32_t> classes = data::class_numbers(target, table);
+    std::vector<std::int32_t> of_rows;
+    if (!classes.empty()) {
+      for (const std::int64_t row : job.parts.training) of_rows.push_back(classes[static_cast<std::size_t>(row)]);
+    }
+    folds = make_folds(count, members, options.seed, of_rows);
+  }
+  result.training = fit_ensemble(model.network, job.recipe, target, rows, folds, common_options(options, job));
+  check_end(result.training);
+  if (folds.held_out.empty()) return;
+  const data::Rows held_out = held_out_rows(folds);
+  const Array at = Array::from(held_out), y = take(rows.y, at, 0).evaluate();
+  const nn::Ensemble& ensemble = *model.network[0].as<nn::Ensemble>();
+  Array outputs = held_out_outputs(ensemble, rows.x, folds);
+  if ((model.classifies() ? job.recipe.calibrate : true) && result.training.kept_epoch > 0) {
+    const double value = calibrate_ensemble(model.network, target.task, outputs, y);
+    job.record[model.classifies() ? "calibration" : "margin"] = value;
+    if (model.classifies()) outputs = outputs * value;
+  }
+  outputs = model.classifies() ? softmax(outputs) : model.network[1](outputs);
+  for (const std::int64_t i : held_out) result.validation.rows.push_back(numbers[static_cast<std::size_t>(i)]);
+  result.validation.output = outputs.evaluate();
+  result.validation.y = y;
+}
+
+}  // namespace
+
 TableFit fit_table(const io::Table& given, const std::string& name, const TableOptions& options) {
-  using namespace tables;
   const io::Table table = with_categories(given, options.categories);
   const data::Rows rows = data::labelled_rows(table, name);
   // The classes are those of all rows, so that they are there to split by; the numbers come from training rows below.
   const data::Target whole = data::fit_target(table, name, options.task, rows);
   check_options(options, table, whole);
-  const double share = validation_share(options, data::Source::kTable);
-  const RowParts parts = split_rows(rows, data::class_numbers(whole, table), options, share);
+  const double share = options.fast ? validation_share(options, data::Source::kTable) : options.validation.value_or(0);
+  Job job;
+  const RowParts& parts = job.parts = split_rows(rows, data::class_numbers(whole, table), options, share);
 
   TableFit result;
   TableModel& model = result.model;
@@ -192,41 +286,39 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
                    .y = y,
                    .weights = weights_of(options, target, y, chosen)};
   };
-  const Dataset training = examples(parts.training), validation = examples(parts.validation),
-                test = examples(parts.test);
-  const auto count = static_cast<std::int64_t>(parts.training.size());
+  job.training = examples(parts.training);
+  job.validation = examples(parts.validation);
+  job.test = examples(parts.test);
 
-  const Recipe recipe = make_recipe(options, data::Source::kTable, target.task, count, !parts.validation.empty());
-  model.network = make_network(recipe, training.x.size(1),
-                               classes ? static_cast<std::int64_t>(target.classes.size()) : 1, false, options.seed);
-  json record;
+  const auto count = static_cast<std::int64_t>(parts.training.size());
+  const std::vector<std::int64_t> numbers = number_inputs(model.preprocessing);
+  const bool folded = !options.fast && !options.validation;
+  job.recipe = make_recipe(options, data::Source::kTable, target.task, count, folded || !parts.validation.empty(),
+                           static_cast<std::int64_t>(numbers.size()));
+  const std::int64_t outputs = classes ? static_cast<std::int64_t>(target.classes.size()) : 1;
+  const std::int64_t inputs = job.training.x.size(1);
+  const bool ensemble = job.recipe.members > 0;
+  model.network = ensemble ? make_ensemble(job.recipe, target.task, inputs, numbers, outputs, options.seed)
+                           : make_network(job.recipe, inputs, outputs, false, options.seed);
+  json& record = job.record;
   std::vector<std::int64_t> counts;
-  if (classes) record["class_counts"] = counts = count_classes(training.y, target.classes.size());
+  if (classes) record["class_counts"] = counts = count_classes(job.training.y, target.classes.size());
   if (options.on_plan) {
     options.on_plan({.model = model,
                      .training_rows = count,
                      .validation_rows = static_cast<std::int64_t>(parts.validation.size()),
                      .test_rows = static_cast<std::int64_t>(parts.test.size()),
                      .class_counts = counts,
-                     .recipe = to_json(recipe).dump(),
-                     .epochs = recipe.epochs,
-                     .may_stop_early = recipe.patience.has_value()});
+                     .recipe = to_json(job.recipe).dump(),
+                     .epochs = job.recipe.epochs,
+                     .may_stop_early = job.recipe.patience.has_value()});
   }
-
-  FitOptions fitting = fit_options(recipe, target.task, count, options.seed);
-  if (!classes) fitting.metrics = {score_in_units(target.scale)};
-  if (!parts.validation.empty()) fitting.validation = validation;
-  fitting.max_seconds = options.max_seconds;
-  fitting.on_epoch = options.on_epoch;
-  fitting.on_progress = options.on_progress;
-  fitting.catch_interrupt = options.catch_interrupt;
-  fitting.checkpoint = options.checkpoint;
-  fitting.checkpoint.note = to_json(recipe).dump();
-  result.training = fit(model.network, training, fitting);
-  if (result.training.reason == Reason::kDiverged) fail("training {}; there is no model", result.training.explanation);
-  if (recipe.calibrate && result.training.kept_epoch > 0) {
-    record["calibration"] = calibrate(model.network, validation.x, validation.y);
+  if (ensemble) {
+    train_ensemble(result, job, options, table);
+  } else {
+    train_plain(result, job, options);
   }
+  result.test = part_of(model, parts.test, job.test);
 
   record["program"] = std::string("pellucid ") + version();
   record["data"] = {{"rows", table.rows},
@@ -237,16 +329,14 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
   for (const io::Column& column : table.columns) {
     if (column.name != name) columns.push_back(column.name);
   }
-  record["recipe"] = to_json(recipe);
+  record["recipe"] = to_json(job.recipe);
   record["seed"] = options.seed;
   record["end"] = {{"reason", name_of(result.training.reason)},
                    {"epoch", result.training.epoch},
                    {"kept_epoch", result.training.kept_epoch},
                    {"steps", result.training.steps}};
-  record["history"] = history_of(result.training, fitting.metrics[0].name);
+  record["history"] = history_of(result.training, classes ? "accuracy" : "root_mean_squared_error");
   model.record = record.dump();
-  result.validation = part_of(model, parts.validation, validation);
-  result.test = part_of(model, parts.test, test);
   return result;
 }
 
@@ -282,18 +372,31 @@ FitResult update_table_model(TableModel& model, const io::Table& table, const Ta
   TableOptions chosen = options;
   chosen.epochs = options.epochs.value_or(1);
   if (chosen.schedule.empty()) chosen.schedule = "constant";
-  if (!chosen.learning_rate) chosen.learning_rate = 1e-3;
+  const bool ensemble = TableModel(model).network[0].as<nn::Ensemble>() != nullptr;
+  chosen.fast = !ensemble;
+  if (!chosen.learning_rate) chosen.learning_rate = ensemble ? 5e-3 : 1e-3;
   chosen.patience.reset();
   const auto count = static_cast<std::int64_t>(rows.size());
   const Recipe recipe = make_recipe(chosen, data::Source::kTable, target.task, count, false);
   FitOptions fitting = fit_options(recipe, target.task, count, options.seed);
-  if (!model.classifies()) fitting.metrics = {score_in_units(target.scale)};
+  if (!model.classifies() && !ensemble) fitting.metrics = {score_in_units(target.scale)};
+  if (ensemble) fitting.metrics.clear();
   fitting.max_seconds = options.max_seconds;
   fitting.on_epoch = options.on_epoch;
   fitting.on_progress = options.on_progress;
   fitting.catch_interrupt = options.catch_interrupt;
-  FitResult result = fit(model.network, training, fitting);
+  TableModel changed = model;
+  FitResult result;
+  if (changed.network[0].as<nn::Ensemble>() != nullptr) {
+    Recipe own = recipe;
+    own.members = changed.network[0].as<nn::Ensemble>()->members();
+    own.embeds = nn::named_parameters(changed.network).front().name == "0.0.frequency";
+    result = fit_ensemble(changed.network, own, target, training, common_folds(count, 0, own.members), fitting);
+  } else {
+    result = fit(changed.network, training, fitting);
+  }
   if (result.reason == Reason::kDiverged) fail("training {}; the model is as it was", result.explanation);
+  model = std::move(changed);
   return result;
 }
 

@@ -32,10 +32,20 @@ Array TableModel::predict(const io::Table& table) {
   const Array said = output(data::encode(preprocessing, table, data::all_rows(table.rows)).x);
   if (classifies()) return said;
   const data::Target& t = target();
-  return clip(reshape(astype(said, float64), {-1}) * t.scale + t.mean, t.low, t.high).evaluate();
+  const Array value = reshape(slice(said, 1, 0, 1), {-1});
+  return clip(astype(value, float64) * t.scale + t.mean, t.low, t.high).evaluate();
 }
 
 Array TableModel::predict(const Array& x) { return predict(as_columns(*this, x)); }
+
+Array TableModel::intervals(const io::Table& table) {
+  if (classifies()) fail("intervals: the model predicts classes, and has intervals for numbers alone");
+  const Array said = output(data::encode(preprocessing, table, data::all_rows(table.rows)).x);
+  if (said.size(1) != 3) fail("intervals: the model was trained without them; train it without `fast`");
+  return (astype(slice(said, 1, 1, 3), float64) * target().scale + target().mean).evaluate();
+}
+
+Array TableModel::intervals(const Array& x) { return intervals(as_columns(*this, x)); }
 
 io::Table TableModel::predict_table(const io::Table& table) {
   return data::decode_predictions(target(), output(data::encode(preprocessing, table, data::all_rows(table.rows)).x));

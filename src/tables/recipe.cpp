@@ -54,6 +54,16 @@ std::pair<std::string, std::optional<double>> loss_parts(const std::string& text
   return {text.substr(0, equals), value};
 }
 
+init::Initializer weights_for(const std::string& activation) {
+  if (activation == "relu" || activation == "leaky_relu") return init::he_normal();
+  if (activation == "selu") return init::lecun_normal();
+  return init::xavier_uniform();
+}
+
+nn::Description described(const char* type) { return {.name = "", .type = type, .options = {}, .layers = {}}; }
+
+}  // namespace
+
 loss::Loss make_loss(const Recipe& recipe) {
   const auto [name, value] = loss_parts(recipe.loss);
   if (name == "cross_entropy") {
@@ -65,22 +75,18 @@ loss::Loss make_loss(const Recipe& recipe) {
   return loss::by_name(name);
 }
 
-init::Initializer weights_for(const std::string& activation) {
-  if (activation == "relu" || activation == "leaky_relu") return init::he_normal();
-  if (activation == "selu") return init::lecun_normal();
-  return init::xavier_uniform();
+nn::AnyLayer activation_layer(const std::string& name) {
+  const auto* activation = std::find_if(std::begin(kActivations), std::end(kActivations),
+                                        [&](const auto& row) { return name == row.first; });
+  return nn::build(described(activation->second));
 }
-
-nn::Description described(const char* type) { return {.name = "", .type = type, .options = {}, .layers = {}}; }
-
-}  // namespace
 
 double validation_share(const TableOptions& options, data::Source source) {
   return options.validation.value_or(source == data::Source::kPictures ? 0.1 : 0.2);
 }
 
-Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows,
-                   bool validated) {
+Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows, bool validated,
+                   std::int64_t numbers) {
   check_name("activation", options.activation, table_activations());
   check_name("optimizer", options.optimizer, optim::names());
   check_name("schedule", options.schedule, schedule::names());
@@ -89,13 +95,12 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
   const bool classes = task == data::Task::kClassification;
   Recipe recipe;
   recipe.precision = options.precision;
-  recipe.hidden = options.hidden.value_or(pictures ? std::vector<std::int64_t>{256, 128}
-                                                   : std::vector<std::int64_t>{256, 256, 256});
+  const bool ensemble = !pictures && !options.fast;
   const auto chosen = [](const std::string& given, const char* otherwise) { return given.empty() ? otherwise : given; };
   recipe.activation = chosen(options.activation, pictures ? "relu" : classes ? "selu" : "mish");
   recipe.loss = chosen(options.loss, classes ? "cross_entropy" : "mean_squared_error");
   recipe.optimizer = chosen(options.optimizer, "adamw");
-  recipe.schedule = chosen(options.schedule, "one-cycle");
+  recipe.schedule = chosen(options.schedule, ensemble ? "log-cycles" : "one-cycle");
   recipe.dropout = options.dropout.value_or(0);
   const bool smooths = !pictures && classes && recipe.loss == "cross_entropy";
   recipe.label_smoothing = options.label_smoothing.value_or(smooths ? 0.1 : 0);
@@ -103,10 +108,27 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
   recipe.l1 = options.l1;
   recipe.l2 = options.l2;
   const bool adaptive = recipe.optimizer != "sgd" && recipe.optimizer != "adagrad" && recipe.optimizer != "adadelta";
-  recipe.learning_rate = options.learning_rate.value_or(!adaptive ? 0.05 : recipe.optimizer == "lion" ? 3e-4 : 2e-3);
-  recipe.weight_decay = options.weight_decay.value_or(recipe.optimizer != "adamw" ? 0 : smooths ? 0.3 : 0.01);
-  recipe.batch = std::min(rows, options.batch.value_or(pictures || rows > 2000 ? 128 : 32));
-  recipe.epochs = options.epochs.value_or(pictures ? 10 : 100);
+  if (ensemble) {
+    recipe.members = std::min(rows, options.ensemble.value_or(8));
+    recipe.embeds = numbers > 0;
+    recipe.folds = !options.validation && recipe.members > 1;
+    recipe.hidden = options.hidden.value_or(std::vector<std::int64_t>{128, 128});
+    recipe.learning_rate = options.learning_rate.value_or(!adaptive                    ? 0.5
+                                                          : recipe.optimizer == "lion" ? 3e-3
+                                                          : rows < 2000                ? 0.02
+                                                                                       : 0.04);
+    recipe.weight_decay = options.weight_decay.value_or(0);
+    recipe.batch = options.batch.value_or(rows < 700 ? 32 : rows < 2000 ? 64 : rows < 4000 ? 128 : 256);
+    recipe.epochs = options.epochs.value_or(40);
+  } else {
+    recipe.hidden = options.hidden.value_or(pictures ? std::vector<std::int64_t>{256, 128}
+                                                     : std::vector<std::int64_t>{256, 256, 256});
+    recipe.learning_rate = options.learning_rate.value_or(!adaptive ? 0.05 : recipe.optimizer == "lion" ? 3e-4 : 2e-3);
+    recipe.weight_decay = options.weight_decay.value_or(recipe.optimizer != "adamw" ? 0 : smooths ? 0.3 : 0.01);
+    recipe.batch = options.batch.value_or(pictures || rows > 2000 ? 128 : 32);
+    recipe.epochs = options.epochs.value_or(pictures ? 10 : 100);
+  }
+  recipe.batch = std::min(rows, recipe.batch);
   recipe.patience = options.patience;
   if (recipe.patience == 0) recipe.patience.reset();
   recipe.calibrate = options.calibrate && classes && validated;
@@ -133,13 +155,11 @@ nn::Sequential make_network(const Recipe& recipe, std::int64_t inputs, std::int6
                             std::uint64_t seed) {
   nn::Sequential network;
   if (flatten) network.push_back(nn::Flatten());
-  const auto* activation = std::find_if(std::begin(kActivations), std::end(kActivations),
-                                        [&](const auto& row) { return recipe.activation == row.first; });
   std::int64_t width = inputs;
   for (const std::int64_t hidden : recipe.hidden) {
     network.push_back(
         nn::Linear(width, hidden, {.weight_initializer = weights_for(recipe.activation), .bias_initializer = {}}));
-    network.push_back(nn::build(described(activation->second)));
+    network.push_back(activation_layer(recipe.activation));
     if (recipe.dropout > 0) network.push_back(nn::Dropout(recipe.dropout));
     width = hidden;
   }
@@ -189,6 +209,8 @@ nlohmann::json to_json(const Recipe& recipe) {
                          {"calibrate", recipe.calibrate},
                          {"l1", recipe.l1},
                          {"l2", recipe.l2}};
+  if (recipe.members > 0)
+    json.update({{"members", recipe.members}, {"embeds", recipe.embeds}, {"folds", recipe.folds}});
   if (recipe.precision != "float32") json["precision"] = recipe.precision;
   if (recipe.patience) json["patience"] = *recipe.patience;
   return json;

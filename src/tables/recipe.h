@@ -17,6 +17,9 @@ struct Recipe {
   std::string precision, activation, loss, optimizer, schedule;
   double dropout = 0, learning_rate = 0, weight_decay = 0, label_smoothing = 0, average = 0, l1 = 0, l2 = 0;
   std::int64_t batch = 0, epochs = 0;
+  std::int64_t members = 0;  // of the ensemble; 0: the plain network
+  bool embeds = false;       // the ensemble's numbers
+  bool folds = false;        // each member leaves out a part of the rows
   std::optional<std::int64_t> patience;
   bool calibrate = false;
 };
@@ -31,12 +34,17 @@ template <class... Args>
 double validation_share(const TableOptions& options, data::Source source);
 
 /// `rows`: of training; `validated`: there are rows to validate on. Throws OptionError where options do not fit.
-Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows,
-                   bool validated);
+/// `numbers`: of inputs that are numbers.
+Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows, bool validated,
+                   std::int64_t numbers = 0);
 
 /// Layers from `inputs` numbers (after flattening, where `flatten`) to `outputs`, with fresh parameters.
 nn::Sequential make_network(const Recipe& recipe, std::int64_t inputs, std::int64_t outputs, bool flatten,
                             std::uint64_t seed);
+
+/// The activation of a name, as a layer; and the recipe's loss.
+nn::AnyLayer activation_layer(const std::string& name);
+loss::Loss make_loss(const Recipe& recipe);
 
 /// Loss, optimiser, schedule, batches and stops; the caller adds data and callbacks.
 FitOptions fit_options(const Recipe& recipe, data::Task task, std::int64_t rows, std::uint64_t seed);
@@ -50,9 +58,11 @@ nlohmann::json history_of(const FitResult& result, const std::string& metric);
 /// Probabilities (rows, classes), or standardised values (rows, 1), of the network's inputs.
 Array output_of(nn::Ref network, data::Task task, const Array& x);
 
-/// Multiplies the scores of classes by the factor in [1/8, 8] for which the log loss on (x, y) is least (temperature
-/// scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks"), and gives the factor. It goes into the last
-/// layer's parameters.
+/// The factor in [1/8, 8] for which the log loss of scores (rows, classes) times it is least (temperature scaling: Guo
+/// et al. 2017, "On Calibration of Modern Neural Networks").
+double best_temperature(const Array& scores, const Array& y);
+/// Multiplies the scores of the network by that factor on (x, y), and gives it. It goes into the last layer's
+/// parameters.
 double calibrate(nn::Sequential& network, const Array& x, const Array& y);
 
 /// Throws OptionError where an option is out of its range or does not fit the table.

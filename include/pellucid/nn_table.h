@@ -1,0 +1,119 @@
+// Layers for tables: numbers made easier to learn from, and networks trained side by side. After RealMLP (Holzmueller,
+// Grinsztajn, Steinwart 2024, "Better by default", arXiv 2407.04491).
+#pragma once
+
+#include <vector>
+
+#include "pellucid/nn.h"
+
+namespace pellucid::nn {
+
+/// A factor for each feature of the last axis, 1 at first: which inputs count is learned, with a larger learning rate
+/// than that of the layers behind it.
+class FeatureScale : public Layer {
+ public:
+  /// Throws Error where features are not positive.
+  explicit FeatureScale(std::int64_t features);
+  Array operator()(const Array& x) const;
+  Options options() const { return {{"features", features_}}; }
+  PELLUCID_MEMBERS(weight)
+  Parameter weight;  // (features)
+
+ private:
+  std::int64_t features_;
+};
+
+struct NTKLinearOptions {
+  /// The standard deviation of the first weights and biases; 0 for a layer that begins at 0.
+  double stddev = 1;
+  DType dtype = float32;
+};
+/// x W / sqrt(inputs) + b: a Linear whose weights are of size 1 whatever its width, so that one learning rate fits all
+/// (the neural tangent parametrisation: Jacot, Gabriel, Hongler 2018).
+class NTKLinear : public Layer {
+ public:
+  /// Throws Error where a size is not positive.
+  NTKLinear(std::int64_t inputs, std::int64_t outputs, NTKLinearOptions options = {});
+  Array operator()(const Array& x) const;
+  Options options() const { return {{"inputs", inputs_}, {"outputs", outputs_}, {"stddev", stddev_}}; }
+  PELLUCID_MEMBERS(weight, bias)
+  Parameter weight, bias;  // (inputs, outputs) and (outputs)
+
+ private:
+  std::int64_t inputs_, outputs_;
+  double stddev_;
+};
+
+struct NumberEmbeddingOptions {
+  std::int64_t frequencies = 16;  // waves of each number
+  std::int64_t outputs = 3;       // numbers made of them
+  double sigma = 0.1;             // the standard deviation of the first frequencies, in waves per unit
+  DType dtype = float32;
+};
+/// Puts behind the features (..., features) for each of some of them `outputs` numbers that are learned functions of it
+/// alone: cos(2 pi (f x + p)) W + b with frequencies f and phases p (Gorishniy, Rubachev, Babenko 2022, "On embeddings
+/// for numerical features"; in the form that RealMLP calls PBLD). So steps and bumps in a number need no hidden layer.
+/// (..., features) -> (..., features + numbers outputs).
+class NumberEmbedding : public Layer {
+ public:
+  /// `numbers`: positions among the features. Throws Error where a position is out of range or there twice, there are
+  /// none, or an option is not positive.
+  NumberEmbedding(std::int64_t features, std::vector<std::int64_t> numbers, NumberEmbeddingOptions options = {});
+  Array operator()(const Array& x) const;
+  Options options() const;
+  std::int64_t width() const;  // of what it gives
+  PELLUCID_MEMBERS(frequency, phase, weight, bias)
+  Parameter frequency, phase;  // (numbers, 1, frequencies), in waves per unit and waves
+  Parameter weight, bias;      // (numbers, frequencies, outputs) and (numbers, 1, outputs)
+
+ private:
+  std::int64_t features_;
+  std::vector<std::int64_t> numbers_;
+  NumberEmbeddingOptions options_;
+};
+
+/// What an Ensemble gives of its members' outputs.
+enum class EnsembleMean {
+  kScores,         // their mean
+  kProbabilities,  // log of the mean of softmax(temperature * output): scores whose softmax is the mean
+};
+/// Networks of one shape side by side. Every parameter of `body` has a leading axis of members, and a call is one call
+/// of the body under vmap: one batched graph. Each member starts, and drops in training, by a key of its own.
+class Ensemble : public Layer {
+ public:
+  /// The body is the given layers one after the other; its parameters here are overwritten by fresh ones. Throws Error
+  /// where there are no members, or a layer has buffers (batch statistics).
+  Ensemble(std::int64_t members, EnsembleMean mean, std::vector<AnyLayer> body);
+  /// (rows, features) -> (rows, outputs).
+  Array operator()(const Array& x) const;
+  /// Every member on the same rows: (rows, features) -> (members, rows, outputs), as they are.
+  Array each(const Array& x) const;
+  /// Each member on rows of its own: (members, rows, features) -> (members, rows, outputs).
+  Array apart(const Array& x) const;
+  /// The mean, by the rule of this ensemble: (members, rows, outputs) -> (rows, outputs).
+  Array mean_of(const Array& outputs) const;
+  /// One member as a network by itself.
+  Sequential member(std::int64_t i) const;
+  std::int64_t members() const { return members_; }
+  Options options() const;
+  void visit_members(Visitor& visitor);
+  Buffer temperature;  // a scalar, 1 at first; the number that outputs are multiplied by for kProbabilities
+
+ private:
+  Array run(const Array& x, bool shared) const;
+  std::int64_t members_;
+  EnsembleMean mean_;
+  Sequential body_;
+};
+
+/// (rows, 3): a value and a lower and an upper bound of it. The bounds are moved apart by `margin`, and where that
+/// leaves the value outside, to the value.
+class Intervals : public Layer {
+ public:
+  Intervals() : margin(zeros({1})) {}
+  Array operator()(const Array& x) const;
+  PELLUCID_MEMBERS(margin)
+  Buffer margin;  // (1)
+};
+
+}  // namespace pellucid::nn

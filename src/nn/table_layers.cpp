@@ -1,0 +1,135 @@
+// Layers for tables. See nn_table.h.
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/fail.h"
+#include "nn/build.h"
+#include "pellucid/nn_table.h"
+
+namespace pellucid::nn {
+
+using base::fail;
+using base::format;
+
+namespace {
+
+void check_last(const Call& call, const Array& x, std::int64_t features) {
+  if (x.rank() == 0 || x.size(-1) != features) {
+    call.fail(format("x has shape {}, and its last axis must have {} features", x.shape(), features));
+  }
+}
+
+}  // namespace
+
+FeatureScale::FeatureScale(std::int64_t features) : features_(features) {
+  if (features < 1) fail("FeatureScale: {} features; there must be at least one", features);
+  weight = Parameter({features}, init::ones());
+}
+
+Array FeatureScale::operator()(const Array& x) const {
+  const Call call(*this, "FeatureScale");
+  check_last(call, x, features_);
+  return call.done(x * weight);
+}
+
+NTKLinear::NTKLinear(std::int64_t inputs, std::int64_t outputs, NTKLinearOptions options)
+    : inputs_(inputs), outputs_(outputs), stddev_(options.stddev) {
+  if (inputs < 1 || outputs < 1) fail("NTKLinear: sizes {} and {} must be positive", inputs, outputs);
+  if (!(stddev_ >= 0)) fail("NTKLinear: stddev {} must not be below 0", stddev_);
+  const init::Initializer start = stddev_ > 0 ? init::normal(0, stddev_) : init::zeros();
+  weight = Parameter({inputs, outputs}, start, options.dtype);
+  bias = Parameter({outputs}, start, options.dtype);
+}
+
+Array NTKLinear::operator()(const Array& x) const {
+  const Call call(*this, "NTKLinear");
+  check_last(call, x, inputs_);
+  return call.done(linear(x * (1 / std::sqrt(static_cast<double>(inputs_))), weight, bias));
+}
+
+NumberEmbedding::NumberEmbedding(std::int64_t features, std::vector<std::int64_t> numbers,
+                                 NumberEmbeddingOptions options)
+    : features_(features), numbers_(std::move(numbers)), options_(options) {
+  if (numbers_.empty()) fail("NumberEmbedding: there are no numbers to embed; leave the layer out");
+  std::vector<std::int64_t> sorted = numbers_;
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted.front() < 0 || sorted.back() >= features ||
+      std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    fail("NumberEmbedding: the positions {} must be distinct and below {}, the number of features", numbers_, features);
+  }
+  const auto [waves, outputs, sigma, dtype] = options_;
+  if (waves < 1 || outputs < 1 || !(sigma > 0)) {
+    fail("NumberEmbedding: frequencies {}, outputs {} and sigma {} must be positive", waves, outputs, sigma);
+  }
+  const auto n = static_cast<std::int64_t>(numbers_.size());
+  const double bound = 1 / std::sqrt(static_cast<double>(waves));
+  frequency = Parameter({n, 1, waves}, init::normal(0, sigma), dtype);
+  phase = Parameter({n, 1, waves}, init::uniform(-0.5, 0.5), dtype);
+  weight = Parameter({n, waves, outputs}, init::uniform(-bound, bound), dtype);
+  bias = Parameter({n, 1, outputs}, init::uniform(-bound, bound), dtype);
+}
+
+std::int64_t NumberEmbedding::width() const {
+  return features_ + static_cast<std::int64_t>(numbers_.size()) * options_.outputs;
+}
+
+Options NumberEmbedding::options() const {
+  return {{"features", features_},
+          {"numbers", numbers_},
+          {"frequencies", options_.frequencies},
+          {"outputs", options_.outputs},
+          {"sigma", options_.sigma}};
+}
+
+Array NumberEmbedding::operator()(const Array& x) const {
+  const Call call(*this, "NumberEmbedding");
+  check_last(call, x, features_);
+  const auto n = static_cast<std::int64_t>(numbers_.size());
+  const Array rows = reshape(x, {-1, features_});
+  // One row of numbers for each embedded feature: (numbers, rows, 1).
+  const Array columns = expand_dims(transpose(take(rows, Array::from(numbers_), 1)), -1);
+  const Array waves = cos((columns * frequency + phase) * (2 * std::numbers::pi));
+  const Array made = matmul(waves, weight) + bias;  // (numbers, rows, outputs)
+  const Array flat = reshape(permute(made, {1, 0, 2}), {-1, n * options_.outputs});
+  Shape shape = x.shape();
+  shape.back() = width();
+  return call.done(reshape(concat({rows, flat}, 1), shape));
+}
+
+Array Intervals::operator()(const Array& x) const {
+  const Call call(*this, "Intervals");
+  if (x.rank() != 2 || x.size(1) != 3) {
+    call.fail(format("x has shape {}, and must be [rows, 3]: a value and its bounds", x.shape()));
+  }
+  const Array value = slice(x, 1, 0, 1);
+  const Array low = minimum(slice(x, 1, 1, 2) - margin, value), high = maximum(slice(x, 1, 2, 3) + margin, value);
+  return call.done(concat({value, low, high}, 1));
+}
+
+void add_table_layers(Makers& m) {
+  m["FeatureScale"] = [](Settings& s) { return FeatureScale(s.get<std::int64_t>("features")); };
+  m["NTKLinear"] = [](Settings& s) {
+    NTKLinearOptions options;
+    options.stddev = s.get<double>("stddev");
+    return NTKLinear(s.get<std::int64_t>("inputs"), s.get<std::int64_t>("outputs"), options);
+  };
+  m["NumberEmbedding"] = [](Settings& s) {
+    NumberEmbeddingOptions options;
+    options.frequencies = s.get<std::int64_t>("frequencies");
+    options.outputs = s.get<std::int64_t>("outputs");
+    options.sigma = s.get<double>("sigma");
+    return NumberEmbedding(s.get<std::int64_t>("features"), s.get<Shape>("numbers"), options);
+  };
+  m["Intervals"] = [](Settings&) { return Intervals(); };
+  m["Ensemble"] = [](Settings& s) {
+    const auto mean = s.get<std::string>("mean");
+    if (mean != "scores" && mean != "probabilities") {
+      fail("nn::build: Ensemble: 'mean' is '{}', neither scores nor probabilities", mean);
+    }
+    return Ensemble(s.get<std::int64_t>("members"),
+                    mean == "scores" ? EnsembleMean::kScores : EnsembleMean::kProbabilities, s.layers());
+  };
+}
+
+}  // namespace pellucid::nn
