@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "array/node.h"
 #include "core.h"
 #include "held.h"
 #include "pellucid/ops.h"
@@ -64,6 +65,12 @@ std::vector<int> differentiable(const Tree& tree, const Arrays& leaves) {
   return positions;
 }
 
+/// Computes arguments that are still to be computed, unless a transform is looking: else each step of a loop by hand
+/// would hang on the program of all steps before it.
+void settle(const Arrays& leaves) {
+  if (!array::KeepGraph::active()) evaluate_released(leaves);
+}
+
 nb::tuple value_and_grad_of(nb::handle f, const nb::tuple& args, nb::handle kwargs, const std::vector<int>& arguments,
                             bool extra, bool allow_unused) {
   const auto count = static_cast<int>(args.size());
@@ -84,6 +91,7 @@ nb::tuple value_and_grad_of(nb::handle f, const nb::tuple& args, nb::handle kwar
   Tree tree;
   Arrays leaves;
   flatten(picked, tree, leaves);
+  settle(leaves);
   GradOptions options;
   options.arguments = differentiable(tree, leaves);
   options.allow_unused = allow_unused;
@@ -160,6 +168,7 @@ nb::tuple vjp_of(nb::handle f, const nb::tuple& args) {
   Pullback pullback;
   Arrays leaves;
   flatten(args, pullback.in, leaves);
+  settle(leaves);
   const OverLeaves over{f, pullback.in, {}};
   const Vjp found = transform::vjp(std::cref(over), leaves);
   pullback.out = over.out;

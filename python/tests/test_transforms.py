@@ -181,3 +181,23 @@ def test_threads_may_use_one_compiled_function():
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert not wrong
+
+
+def test_a_loop_by_hand_does_not_compute_its_past_again():
+    import time
+
+    w, x, y = problem()
+
+    def run(steps):
+        nonlocal w
+        start = time.perf_counter()
+        for _ in range(steps):
+            value, g = pl.value_and_grad(loss)(w, x, y)
+            w = {name: w[name] - 0.1 * g[name] for name in w}
+        value.item()
+        return (time.perf_counter() - start) / steps
+
+    run(20)
+    early = run(20)
+    run(300)
+    assert run(20) < 20 * early
