@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Classifier.fit on Fashion-MNIST against a plain PyTorch loop and scikit-learn's MLPClassifier, in one run.
 
-    python bench/python_fashion.py [--epochs 2] [--rounds 3] [--data /usr/share/datasets/fashion-mnist]
+    python bench/python_fashion.py [--epochs 5] [--rounds 3] [--data /usr/share/datasets/fashion-mnist]
 
 All train 784-256-128-10 with ReLU, batches of 128 in a new order each epoch, and Adam at 1e-3, on float32 pictures with as
 many threads as there are processors. Prints seconds an epoch (all of fit, over its epochs; the fastest round), the accuracy
@@ -77,7 +77,7 @@ def scikit_learn(x, y, epochs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist")
     options = parser.parse_args()

@@ -29,8 +29,8 @@ class Scaling:
         if own_network:
             return cls("none")
         if x.ndim > 2:
-            deviation = float(x.std(dtype=np.float64))
-            return cls("all", (float(x.mean(dtype=np.float64)), deviation or 1.0))
+            mean, deviation = _mean_and_deviation(x)
+            return cls("all", (mean, deviation or 1.0))
         mean, deviation = np.nanmean(x, axis=0, dtype=np.float64), np.nanstd(x, axis=0, dtype=np.float64)
         deviation[~(deviation > 0)] = 1.0
         return cls("columns", (np.nan_to_num(mean), deviation))
@@ -49,6 +49,21 @@ class Scaling:
         if self.kind == "all":
             return np.multiply(np.subtract(x, np.float32(center), dtype=np.float32), np.float32(1 / spread))
         return np.nan_to_num((x - center) / spread, copy=False).astype(np.float32)
+
+
+def _mean_and_deviation(x, piece=1 << 16):
+    """Of all numbers, a piece at a time: sums of a piece in float32, of pieces in float64."""
+    flat = x.reshape(-1)
+    total = squares = 0.0
+    for at in range(0, flat.size, piece):
+        part = flat[at : at + piece].astype(np.float32, copy=False)
+        if at == 0:
+            origin = float(part.mean(dtype=np.float64))
+        part = part - np.float32(origin)
+        total += float(part.sum())
+        squares += float(part @ part)
+    mean = total / flat.size
+    return origin + mean, max(squares / flat.size - mean**2, 0.0) ** 0.5
 
 
 class NetworkTraining:
@@ -94,7 +109,7 @@ class NetworkTraining:
             loss=_loss(estimator.loss, self.kind), optimizer=_optimizer(estimator, steps), max_epochs=int(epochs),
             batch_size=batch, validation=None if partial or not share else float(share), patience=estimator.patience,
             max_seconds=estimator.max_seconds, precision=estimator.precision or "float32", seed=estimator._seed,
-            metrics=("accuracy",) if self.kind == "classes" else (), catch_interrupt=_inputs.on_main_thread(),
+            metrics=("accuracy",) if self.kind == "classes" and share and not partial else (), catch_interrupt=_inputs.on_main_thread(),
         )
 
         def run(on_plan, on_epoch, on_progress):
