@@ -5,7 +5,7 @@ from . import _core
 
 def fit_table(
     x, target, *, task=None, ignore=(), categories=(), validation=None, test=0.0, sample_weights=None, balanced=False,
-    class_weights=None, hidden=None, activation="", dropout=None, loss="", optimizer="", schedule="", learning_rate=None,
+    class_weights=None, fast=False, ensemble=None, hidden=None, activation="", dropout=None, loss="", optimizer="", schedule="", learning_rate=None,
     weight_decay=None, label_smoothing=None, average=None, l1=0.0, l2=0.0, batch=None, epochs=None, patience=None,
     max_seconds=None, precision="float32", calibrate=True, seed=0, on_epoch=None, on_progress=None, checkpoint=None,
     catch_interrupt=True,
@@ -18,10 +18,13 @@ def fit_table(
         array (rows); NaN is missing.
     task: "classification" or "regression"; None: by the target's values.
     ignore: columns to leave out. categories: columns of numbers to take as categories.
-    validation: the share of rows held out to choose the epoch and to calibrate by; None: 0.2. test: the share kept for a
+    validation: the share of rows held out to choose the epoch and to calibrate by; None: see `ensemble`, with `fast` 0.2.
+    test: the share kept for a
         last test that nothing is chosen by.
     sample_weights: how much each row counts. balanced: each class counts as if all were equally frequent.
         class_weights: a dict of how much classes count, others 1.
+    fast: the plain small network alone. ensemble: how many networks give their mean; without `validation` each leaves
+        out a part of the rows that no other does, which choose its epoch and calibrate.
     hidden: sizes of the hidden layers. activation: one of pl.table_activations(). dropout: in [0, 1).
     loss: one of pl.table_losses(task), some with a number: "huber=0.5".
     optimizer, schedule: one of pl.optim.names() and pl.schedule.names().

@@ -291,6 +291,8 @@ TableOptions options_of(const nb::dict& given, nb::handle on_plan, nb::handle on
   take(given, "sample_weights", o.sample_weights);
   take(given, "balanced", o.balanced);
   take(given, "class_weights", o.class_weights);
+  take(given, "fast", o.fast);
+  take(given, "ensemble", o.ensemble);
   take(given, "hidden", o.hidden);
   take(given, "activation", o.activation);
   take(given, "dropout", o.dropout);

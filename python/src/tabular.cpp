@@ -61,6 +61,8 @@ TableOptions options_of(const char* what, const nb::dict& given) {
       options.class_weights.emplace_back(nb::cast<std::string>(nb::str(name)), nb::cast<double>(nb::float_(weight)));
     }
   }
+  o.take("fast", options.fast, kBool);
+  o.take("ensemble", options.ensemble, kInteger);
   o.take("hidden", options.hidden, "a list of integers");
   o.take("activation", options.activation, kText);
   o.take("dropout", options.dropout, kNumber);
@@ -123,6 +125,17 @@ Array predict_of(TableModel& model, nb::handle x) {
   return model.predict(table);
 }
 
+Array intervals_of(TableModel& model, nb::handle x) {
+  if (is_numbers(x)) {
+    const Array numbers = settled(x, "intervals: x");
+    const Unlocked release;
+    return model.intervals(numbers);
+  }
+  const io::Table table = table_of_object(x);
+  const Unlocked release;
+  return model.intervals(table);
+}
+
 /// For pickles: the parts of the file.
 nb::tuple state_of(const TableModel& model) {
   nb::dict arrays;
@@ -167,6 +180,10 @@ void bind_model(nb::module_& m) {
            "Probabilities, float32 (rows, classes) in the order of target.classes; for regression values, float64 "
            "(rows), within the range of training. x: a Table or dict of columns, found by name; or numbers (rows, "
            "columns), the columns of training but the target, in their order.")
+      .def("intervals", &intervals_of, nb::arg("x"),
+           "The bounds between which 90 % of such rows' targets lie, float64 (rows, 2). Raises ValueError where the "
+           "model "
+           "predicts classes, or was trained `fast`.")
       .def(
           "predict_table",
           [](TableModel& model, nb::handle x) {

@@ -53,6 +53,17 @@ def test_a_regressor_learns_values():
     assert model.score(X, VALUES, sample_weight=np.ones(120)) == pytest.approx(model.score(X, VALUES))
 
 
+def test_intervals_hold_most_values():
+    noisy = VALUES + RNG.normal(size=120)
+    model = pl.Regressor(max_epochs=30).fit(X, noisy)
+    low, high = model.predict_interval(X).T
+    assert (low <= high).all() and np.mean((low <= noisy) & (noisy <= high)) > 0.8
+    with pytest.raises(ValueError, match="fast|intervals"):
+        pl.Regressor(fast=True, max_epochs=5).fit(X, noisy).predict_interval(X)
+    with pytest.raises(ValueError, match="predict_interval: only models of the recipe for tables"):
+        pl.Regressor(**QUICK).fit(X, np.stack([VALUES, VALUES], 1)).predict_interval(X)
+
+
 def test_several_targets_and_labels():
     both = np.stack([VALUES, -VALUES], axis=1)
     model = pl.Regressor(**QUICK).fit(X, both)

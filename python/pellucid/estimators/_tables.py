@@ -50,6 +50,10 @@ class TableTraining:
         said = said[:, self.order]
         return said / said.sum(axis=1, keepdims=True)
 
+    def intervals(self, features):
+        """Bounds (rows, 2) between which 90 % of such rows' targets lie."""
+        return np.asarray(self.model.intervals(self._table(features)))
+
     def _table(self, features):
         table = features.table(self.columns)
         if features.is_table and features.names is None:
@@ -101,6 +105,8 @@ def _add_target(table, name, y, classes):
 def _options(estimator, classes, names, weights):
     options = {
         "classify": classes is not None,
+        "fast": bool(estimator.fast),
+        "ensemble": estimator.ensemble,
         "hidden": None if estimator.hidden is None else [int(n) for n in estimator.hidden],
         "activation": estimator.activation,
         "dropout": _float(estimator.dropout),
