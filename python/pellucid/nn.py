@@ -271,6 +271,10 @@ Embedding(count, features, padding_index=None, frozen=False)
 EmbeddingBag(count, features, mode="mean", padding_index=None, frozen=False)
 SinusoidalPositions(features)
 LearnedPositions(length, features)
+FeatureScale(features)
+NTKLinear(inputs, outputs, stddev=1.0)
+NumberEmbedding(features, numbers:*, frequencies=16, outputs=3, sigma=0.1)
+Intervals()
 LeNet5(channels=1, classes=10)
 ConvNet(channels=1, classes=10, widths=(16, 32, 64), dropout=0.0)
 ResNet(depth, channels=3, classes=1000, small_pictures=False)
@@ -364,6 +368,17 @@ class Residual(Layer):
 
     def __init__(self, *layers):
         _core._Layer.__init__(self, "Residual", {}, list(layers))
+
+
+class Ensemble(Layer):
+    """Networks of one shape side by side: the given layers, each parameter with a leading axis of members (one batched graph).
+
+    mean: what is given of the members' outputs: "scores", their mean; "probabilities", scores whose softmax is the mean of
+    the members' probabilities.
+    """
+
+    def __init__(self, members, *layers, mean="scores"):
+        _core._Layer.__init__(self, "Ensemble", dict(members=int(members), mean=mean), list(layers))
 
 
 class WeightNorm(Layer):

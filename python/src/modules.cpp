@@ -9,6 +9,7 @@
 #include "pellucid/nn_attention.h"
 #include "pellucid/nn_normalization.h"
 #include "pellucid/nn_sequence.h"
+#include "pellucid/nn_table.h"
 #include "pellucid/precision.h"
 #include "tree.h"
 
@@ -138,6 +139,15 @@ std::shared_ptr<nn::AnyLayer> make_layer(const std::string& type, const nb::dict
   if (type == "SpectralNorm" && given.size() == 1) {
     return std::make_shared<nn::AnyLayer>(nn::SpectralNorm(given[0], nb::cast<std::int64_t>(setting("iterations")),
                                                            nb::cast<double>(setting("epsilon"))));
+  }
+  if (type == "Ensemble") {
+    const auto mean = nb::cast<std::string>(setting("mean"));
+    if (mean != "scores" && mean != "probabilities") {
+      throw nb::value_error(("Ensemble: mean '" + mean + "' is neither 'scores' nor 'probabilities'").c_str());
+    }
+    return std::make_shared<nn::AnyLayer>(nn::Ensemble(
+        nb::cast<std::int64_t>(setting("members")),
+        mean == "scores" ? nn::EnsembleMean::kScores : nn::EnsembleMean::kProbabilities, std::move(given)));
   }
   nn::Description description;
   description.type = type;

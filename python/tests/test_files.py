@@ -140,7 +140,9 @@ def test_preprocessing_and_splits():
 def test_fit_table_and_its_model(tmp_path):
     seen = []
     fit = pl.fit_table(table(), "price", epochs=3, seed=2, hidden=[16], on_epoch=seen.append)
-    assert fit.training.epoch == 3 == len(seen) and len(fit.validation["rows"]) == 40
+    assert fit.training.epoch == 3 == len(seen) and len(fit.validation["rows"]) == 200  # each row left out by one member
+    fast = pl.fit_table(table(), "price", epochs=3, fast=True)
+    assert len(fast.validation["rows"]) == 40 and fit.model.intervals(table()).shape == (200, 2)
     model = fit.model
     values = model.predict(table())
     assert values.shape == (200,) and not model.classifies and model.target.name == "price"

@@ -1,6 +1,9 @@
 """The comparison with JAX and PyTorch knows every operation, layer and loss; `scripts/python.sh oracles` runs it."""
 
+import pickle
+
 import numpy as np
+import pytest
 
 from oracles import compare, draw, layers, losses, operations, records
 
@@ -22,6 +25,16 @@ def test_each_layer_and_loss_has_an_oracle_or_a_reason():
     unknown = [n for n in layers.names() if n not in layers.SPECS and n not in layers.WITHOUT and n not in torch_has]
     assert unknown == []
     assert [n for n in losses.names() if losses.maker(n) is None] == []
+
+
+def test_every_layer_of_the_engine_is_a_class_here():
+    assert [n for n in pl.nn.layer_types() if not hasattr(pl.nn, n)] == []
+    members = pl.nn.Ensemble(3, pl.nn.Linear(2, 4), pl.nn.ReLU(), pl.nn.Linear(4, 1))
+    assert members(pl.ones((5, 2))).shape == (5, 1) and members.named_parameters()["0.weight"].shape == (3, 2, 4)
+    again = pickle.loads(pickle.dumps(members))
+    np.testing.assert_array_equal(np.array(again(pl.ones((5, 2)))), np.array(members(pl.ones((5, 2)))))
+    with pytest.raises(ValueError, match="mean 'median' is neither 'scores' nor 'probabilities'"):
+        pl.nn.Ensemble(3, pl.nn.Linear(2, 4), mean="median")
 
 
 def test_a_difference_is_found():

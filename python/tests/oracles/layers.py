@@ -15,6 +15,8 @@ COMPOSED = "a network composed of layers that are compared one by one"
 WITHOUT = {
     **{name: COMPOSED for name in "ConvNet GPT LeNet5 MobileNetV2 ResNet UNet Residual Sequential".split()},
     "SpectralNorm": "its estimate of the singular value is its own; tests/weight_normalization_test.cpp holds it",
+    "Ensemble": "its layers under vmap, which tests/laws_test.cpp holds for all; tests/nn_table_test.cpp compares it with its "
+                "members one by one",
     "Augment": "draws its changes; tests/augment_test.cpp holds them",
 }
 
@@ -355,7 +357,37 @@ def weight_norm(rng):
     return pl.nn.WeightNorm(pl.nn.Linear(3, 4)), (5, 3), reference
 
 
+def scaled_linear(rng):
+    layer = pl.nn.NTKLinear(3, 4)
+    return layer, (5, 3), lambda x, weight, bias: x @ weight / 3**0.5 + bias
+
+
+def feature_scale(rng):
+    return pl.nn.FeatureScale(4), (5, 4), lambda x, weight: x * weight
+
+
+def number_embedding(rng):
+    at = [0, 2]
+    layer = pl.nn.NumberEmbedding(4, at, frequencies=5, outputs=3)
+
+    def reference(x, frequency, phase, weight, bias):
+        waves = torch.cos(2 * np.pi * (frequency * x[:, at].T[:, :, None] + phase))  # (numbers, rows, frequencies)
+        made = (waves @ weight + bias).permute(1, 0, 2).flatten(1)
+        return torch.cat([x, made], dim=1)
+
+    return layer, (6, 4), reference
+
+
+def intervals(rng):
+    def reference(x):
+        value, low, high = x.unbind(1)
+        return torch.stack([value, torch.minimum(low, value), torch.maximum(high, value)], dim=1)
+
+    return pl.nn.Intervals(), (6, 3), reference
+
+
 SPECS = {
+    "NTKLinear": scaled_linear, "FeatureScale": feature_scale, "NumberEmbedding": number_embedding, "Intervals": intervals,
     "Linear": linear, "LayerNorm": layer_norm, "RMSNorm": rms_norm, "GroupNorm": group_norm, "InstanceNorm": instance_norm,
     "Upsample": upsample, "PixelShuffle": shuffle, "PixelUnshuffle": unshuffle, "GlobalAvgPool": mean_pool,
     "MultiHeadAttention": attention, "TransformerEncoderLayer": encoder_layer, "TransformerEncoder": encoder,
