@@ -103,6 +103,13 @@ def test_names_that_are_numbers_are_positions():
         model.fit(pd.DataFrame({"a": AGE, 3: AGE}), AGE)
 
 
+def test_columns_that_arrow_does_not_take():
+    mixed = pd.DataFrame({"m": [1, "a", None], "n": pd.array([1, None, 3], dtype="Int64"), "b": [True, False, True]})
+    assert csv_of(mixed) == ["m,n,b", "1,1,true", "a,,false", ",3,true"]
+    with pytest.raises(TypeError, match="X, column m, row 0: argument must be a string or a real number, not 'dict'"):
+        csv_of(pd.DataFrame({"m": [{"a": 1}, 2]}))
+
+
 def test_objects_of_numbers_and_texts():
     mixed = np.array([[18.0, "Bonn"], [None, "Köln"], [30, None], [40, "Bonn"]] * 10, dtype=object)
     assert _inputs.read_features(mixed, "test").is_table

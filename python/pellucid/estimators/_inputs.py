@@ -105,8 +105,9 @@ def _read_pandas(frame):
             plain = frame.set_axis(names, axis=1).reset_index(drop=True)
             table = _core.data.Table.from_stream(plain.__arrow_c_stream__())
             return Features(table, names if named else None)
-        except ImportError:
-            pass  # pandas hands over its columns with pyarrow's help, which need not be there
+        except Exception as error:  # pyarrow need not be there, and does not take columns of mixed objects
+            if not isinstance(error, ImportError) and not type(error).__module__.startswith("pyarrow"):
+                raise
     features = _read_columns(frame.set_axis(names, axis=1), names)
     return Features(features.values, names if named else None)
 
@@ -124,7 +125,9 @@ def _add_column(table, name, column):
         table.add_text(name, np.asarray(column.cat.codes, dtype=np.int32), levels)
         return
     values = np.asarray(column)
-    if values.dtype.kind in "iufb":
+    if values.dtype.kind == "b":
+        _add_texts(table, name, [_text_of(v) for v in values])
+    elif values.dtype.kind in "iuf":
         table.add_numbers(name, np.ascontiguousarray(_native(values)))
     elif values.dtype.kind == "M":
         texts = np.datetime_as_string(values.astype("datetime64[s]"))
