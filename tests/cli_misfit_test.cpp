@@ -33,7 +33,7 @@ TEST(Misfit, OptionsOfTablesForPictures) {
                  {"--classes: 3 names are given", "has 2 classes"});
   expect_refusal(place.run("train pictures --network conv --hidden 8"), kUsage, {"conv has stages of its own"});
   expect_refusal(place.run("train pictures --fast"), kUsage,
-                 {"--fast, --ensemble and --class-weights are for tables", "'pictures'"});
+                 {"--fast, --ensemble, --time, --tune and --class-weights are for tables", "'pictures'"});
   EXPECT_EQ(place.files(), std::vector<std::string>{"pictures"});
 }
 

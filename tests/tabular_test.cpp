@@ -104,6 +104,35 @@ TEST(Tabular, RowsHeldOutByShareServeAllMembers) {
   EXPECT_EQ(fit.training.kept_epoch, 30);
 }
 
+TEST(Tabular, TuningTakesTheBestOfWhatItTries) {
+  const io::Table table = points(160);
+  TableOptions options;
+  options.tune = 8;
+  options.epochs = 4;
+  std::vector<std::string> lines;
+  options.on_tune = [&](const std::string& line) { lines.push_back(line); };
+  const TableFit fit = fit_table(table, "kind", options);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_TRUE(contains(lines[0], "8 tried in 2 graphs for 1 epoch: best hidden ")) << lines[0];
+  EXPECT_TRUE(contains(lines[1], "4 tried in ")) << lines[1];
+  EXPECT_TRUE(contains(lines[2], "2 tried in ")) << lines[2];
+  EXPECT_EQ(fit_table(table, "kind", options).model.record, fit.model.record);
+}
+
+TEST(Tabular, TimeIsSpentOnMoreMembers) {
+  const io::Table table = points(100);
+  TableOptions options;
+  options.hidden = std::vector<std::int64_t>{8};
+  options.epochs = 2;
+  options.time = 0.4;
+  TableFit fit = fit_table(table, "kind", options);
+  EXPECT_TRUE(contains(fit.training.explanation, " ensembles of 8 networks within 0.4 seconds"))
+      << fit.training.explanation;
+  EXPECT_EQ(fit.validation.rows, data::all_rows(100));
+  EXPECT_GT(nn::parameter_count(fit.model.network), 8 * 60 * 2);
+  EXPECT_EQ(fit.model.predict(table).shape(), (Shape{100, 2}));
+}
+
 TEST(Tabular, GoesOnWithAModel) {
   const io::Table table = points(200);
   TableFit fit = fit_table(table, "kind", {.hidden = std::vector<std::int64_t>{8}, .epochs = 1});
@@ -153,6 +182,13 @@ TEST(Tabular, OptionsThatDoNotFit) {
   refused({.learning_rate = 0.0}, "learning_rate 0 must be above 0");
   refused({.weight_decay = -1.0}, "weight_decay -1 must not be below 0");
   refused({.epochs = 0}, "epochs 0 must be above 0");
+  refused({.tune = 0}, "tune 0 must be above 0");
+  refused({.tune = 4, .fast = true}, "tune is for the ensemble, not for `fast`; leave one of them out");
+  refused({.time = 1.0, .fast = true}, "time is for the ensemble, not for `fast`; leave one of them out");
+  TableOptions shared;
+  shared.validation = 0.2;
+  shared.tune = 4;
+  refused(shared, "tune needs networks that each leave out a part of the rows");
   EXPECT_PRED2(contains, message_of([&] { fit_table(table, "a", {.balanced = true}); }),
                "class_weights are for classes, and 'a' is a number; leave them out");
 }

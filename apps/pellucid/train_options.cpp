@@ -80,6 +80,14 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("SHARE")
       ->group("Data");
 
+  verb.add_option("--time", t.time, "Tables: train as well as possible in so many seconds; see --max-seconds for less")
+      ->check(unnamed(positive))
+      ->type_name("S")
+      ->group("Training");
+  verb.add_option("--tune", t.tune, "Tables: try so many architectures and rates first, and train the best")
+      ->check(unnamed(CLI::Range(std::int64_t{1}, std::int64_t{256})))
+      ->type_name("N")
+      ->group("Training");
   verb.add_flag("--fast", t.fast, "Tables: one plain small network, in place of the ensemble")->group("Network");
   verb.add_option("--ensemble", t.ensemble, "Tables: members of the ensemble (8)")
       ->check(unnamed(CLI::Range(std::int64_t{1}, std::int64_t{1024})))

@@ -85,8 +85,9 @@ void check_options(const TrainOptions& options) {
   if (!options.target.empty() || options.task == "regression" || !table.ignore.empty() || table.test > 0) {
     usage("--target, --task regression, --ignore and --test are for tables, and '{}' holds pictures", options.data);
   }
-  if (table.fast || table.ensemble || !options.class_weights.empty()) {
-    usage("--fast, --ensemble and --class-weights are for tables, and '{}' holds pictures", options.data);
+  if (table.fast || table.ensemble || table.time || table.tune || !options.class_weights.empty()) {
+    usage("--fast, --ensemble, --time, --tune and --class-weights are for tables, and '{}' holds pictures",
+          options.data);
   }
   if (options.network == "conv" && (table.hidden || !table.activation.empty())) {
     usage("--hidden and --activation are for --network dense; conv has stages of its own: leave them out");

@@ -121,6 +121,10 @@ Trained train_table(const TrainOptions& options, RunFolder& run) {
     view->within(progress);
     return true;
   };
+  fitting.on_tune = [&](const std::string& line) {
+    if (options.json) print_json({{"event", "tune"}, {"text", line}});
+    if (!options.json && !options.quiet) say("tuning: {}\n", line);
+  };
   TableFit fit = fit_table(table, guess.name, fitting);
   view->finish();
   Trained trained;

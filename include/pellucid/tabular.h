@@ -57,6 +57,11 @@ struct TableOptions {
 
   // ---- The network --------------------------------------------------------------------------------------------------
 
+  /// Try so many recipes before the training proper, and take the best: see docs/tables.md. Not for `fast`.
+  std::optional<std::int64_t> tune = {};
+  /// Train as many ensembles as there is time for, in seconds (with `tune`: after it), and join them. The result then
+  /// depends on the machine, and there is no checkpoint. Not for `fast`.
+  std::optional<double> time = {};
   /// The plain small network: one member, the validation share held out from it.
   bool fast = false;
   /// Members of the ensemble; absent: chosen. Without `validation`, each leaves out a part of the rows that no other
@@ -98,6 +103,8 @@ struct TableOptions {
   /// As in FitOptions; metrics[0] is the accuracy, or the root mean squared error in units of the target.
   std::function<bool(const Epoch&)> on_epoch = {};
   std::function<bool(const Progress&)> on_progress = {};
+  /// Called with a line for people on each round of `tune`.
+  std::function<void(const std::string&)> on_tune = {};
   Checkpoint checkpoint = {};
   bool catch_interrupt = true;
 };

@@ -4,65 +4,17 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <memory>
 #include <numeric>
 
-#include "pellucid/loss.h"
 #include "pellucid/metrics.h"
 #include "pellucid/ops.h"
 #include "pellucid/precision.h"
 #include "pellucid/random.h"
+#include "tables/side_by_side.h"
 
 namespace pellucid::tables {
 
 namespace {
-
-constexpr double kLevels[] = {0.05, 0.95};  // the quantiles that intervals begin with
-
-/// The ensemble as fit sees it: an example is a row of positions, one for each member; (n, members) -> (n, members,
-/// outputs).
-struct SideBySide : nn::Module {
-  SideBySide(nn::Ensemble ensemble, const Array& rows)
-      : members(std::move(ensemble)), x(std::make_shared<const Array>(rows)) {}
-  Array operator()(const Array& positions) const {
-    return permute(members.apart(take(*x, transpose(positions), 0)), {1, 0, 2});
-  }
-  PELLUCID_MEMBERS(members)
-  nn::Ensemble members;
-  std::shared_ptr<const Array> x;
-};
-
-/// One column of positions for each member; shorter lists begin again.
-Array side_by_side(const std::vector<data::Rows>& lists) {
-  std::size_t longest = 0;
-  for (const data::Rows& list : lists) longest = std::max(longest, list.size());
-  std::vector<std::int64_t> positions;
-  positions.reserve(longest * lists.size());
-  for (std::size_t i = 0; i < longest; ++i) {
-    for (const data::Rows& list : lists) positions.push_back(list[i % list.size()]);
-  }
-  return Array::from(positions, {static_cast<std::int64_t>(longest), static_cast<std::int64_t>(lists.size())});
-}
-
-/// The mean loss of a value, and of two quantiles that stand behind it.
-Array loss_with_quantiles(const loss::Loss& loss, const Array& output, const Array& y, const Array& weights) {
-  Array sum = loss(slice(output, 1, 0, 1), y, weights);
-  for (int i = 0; i < 2; ++i) {
-    const loss::Loss quantile = loss::Quantile{.quantile = kLevels[i]};
-    sum = sum + quantile(slice(output, 1, i + 1, i + 2), y, weights) * 0.5;
-  }
-  return sum;
-}
-
-/// The mean loss of all members' outputs (n, members, outputs) at positions (n, members).
-loss::Loss loss_of_members(const loss::Loss& loss, const Dataset& rows) {
-  return [loss, rows](const Array& output, const Array& positions) {
-    const Array at = reshape(positions, {-1});
-    const Array flat = reshape(output, {-1, output.size(2)}), y = take(rows.y, at, 0);
-    const Array weights = rows.weights.defined() ? take(rows.weights, at, 0) : Array();
-    return rows.y.rank() == 2 ? loss_with_quantiles(loss, flat, y, weights) : loss(flat, y, weights);
-  };
-}
 
 /// Takes (n, members, outputs) of side_by_side(folds.held_out) to (rows, outputs): each row once.
 Array in_order(const nn::Ensemble& ensemble, const Array& outputs, const Folds& folds) {
@@ -86,31 +38,6 @@ std::uint64_t digest(std::uint64_t sum, const Array& x) {
     sum ^= sum >> 29;
   }
   return sum;
-}
-
-optim::Optimizer optimizer_for(const Recipe& recipe, std::int64_t steps) {
-  const auto rate = [&](double factor) {
-    return schedule::by_name(recipe.schedule, recipe.learning_rate * factor, steps);
-  };
-  optim::Rule rule = optim::by_name(recipe.optimizer, rate(1));
-  std::visit(
-      [&](auto& chosen) {
-        chosen.weight_decay = recipe.weight_decay;
-        if constexpr (requires { chosen.decoupled; }) chosen.decoupled = true;
-        if constexpr (requires { chosen.beta2; }) chosen.beta2 = 0.95;
-      },
-      rule);
-  optim::Options around;
-  around.l1 = recipe.l1;
-  around.l2 = recipe.l2;
-  if (recipe.average > 0) around.average = recipe.average;
-  if (recipe.embeds) {
-    around.groups.push_back({.pattern = "members.0.*", .learning_rate = rate(0.1), .weight_decay = 0});
-  }
-  const std::string scale = recipe.embeds ? "members.1.weight" : "members.0.weight";
-  around.groups.push_back({.pattern = scale, .learning_rate = rate(6), .weight_decay = 0});
-  around.groups.push_back({.pattern = "*.bias", .learning_rate = rate(0.1), .weight_decay = 0});
-  return {rule, around};
 }
 
 }  // namespace
@@ -177,18 +104,8 @@ FitResult fit_ensemble(nn::Sequential& network, const Recipe& recipe, const data
   const bool classes = target.task == data::Task::kClassification;
   SideBySide module(ensemble, rows.x);
 
-  // Each member gets its rows in an order of its own; fit then draws batches of the same places from all.
-  std::vector<data::Rows> lists = folds.training;
-  const random::Key key = random::fold_in(random::key(fitting.seed), Array(7));
-  for (std::size_t m = 0; m < lists.size(); ++m) {
-    const auto order = random::permutation(random::fold_in(key, Array(static_cast<std::int64_t>(m))),
-                                           static_cast<std::int64_t>(lists[m].size()))
-                           .to_vector<std::int64_t>();
-    data::Rows shuffled;
-    for (const std::int64_t i : order) shuffled.push_back(lists[m][static_cast<std::size_t>(i)]);
-    lists[m] = std::move(shuffled);
-  }
-  const Array training = side_by_side(lists);
+  // Each member has an order of its own; fit then draws batches of the same places from all.
+  const Array training = side_by_side(shuffled(folds.training, fitting.seed));
   const std::int64_t count = training.size(0), batch = std::min(recipe.batch, count);
   fitting.optimizer = optimizer_for(recipe, (count + batch - 1) / batch * recipe.epochs);
   fitting.loss = loss_of_members(make_loss(recipe), rows);
@@ -196,8 +113,10 @@ FitResult fit_ensemble(nn::Sequential& network, const Recipe& recipe, const data
   fitting.max_epochs = recipe.epochs;
   fitting.batch_size = batch;
   fitting.patience = recipe.patience;
-  const std::uint64_t data = digest(digest(digest(0xcbf29ce484222325, rows.x), rows.y), rows.weights);
-  fitting.checkpoint.note += " of rows " + std::to_string(data);
+  if (!fitting.checkpoint.path.empty()) {
+    const std::uint64_t data = digest(digest(digest(0xcbf29ce484222325, rows.x), rows.y), rows.weights);
+    fitting.checkpoint.note += " of rows " + std::to_string(data);
+  }
 
   if (!folds.held_out.empty()) {
     const Array held_out = side_by_side(folds.held_out);

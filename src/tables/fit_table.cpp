@@ -9,6 +9,7 @@
 #include "pellucid/version.h"
 #include "tables/ensemble.h"
 #include "tables/recipe.h"
+#include "tables/search.h"
 
 namespace pellucid {
 
@@ -106,6 +107,15 @@ void check_options(const TableOptions& options, const io::Table& table, const da
   positive("batch", static_cast<double>(options.batch.value_or(1)));
   positive("epochs", static_cast<double>(options.epochs.value_or(1)));
   positive("max_seconds", options.max_seconds.value_or(1));
+  positive("time", options.time.value_or(1));
+  positive("tune", static_cast<double>(options.tune.value_or(1)));
+  if (options.fast && options.time) misfit("time is for the ensemble, not for `fast`; leave one of them out");
+  if (options.fast && options.tune) misfit("tune is for the ensemble, not for `fast`; leave one of them out");
+  const bool shared = options.validation || options.ensemble == 1;
+  if (shared && (options.time || options.tune)) {
+    misfit("{} needs networks that each leave out a part of the rows; leave `validation` and `ensemble` 1 out",
+           options.time ? "time" : "tune");
+  }
   const auto none_below_0 = [](const char* name, double value) {
     if (!(value >= 0)) misfit("{} {} must not be below 0", name, value);
   };
@@ -230,25 +240,42 @@ void train_ensemble(TableFit& result, Job& job, const TableOptions& options, con
       .weights = job.training.weights.defined() ? joined(job.training.weights, job.validation.weights) : Array()};
   data::Rows numbers = job.parts.training;  // of the table, for each of `rows`
   numbers.insert(numbers.end(), job.parts.validation.begin(), job.parts.validation.end());
-  const std::int64_t count = job.training.x.size(0), members = job.recipe.members;
-  Folds folds;
-  if (!job.recipe.folds) {
-    folds = common_folds(count, static_cast<std::int64_t>(job.parts.validation.size()), members);
-  } else {
-    const std::vector<std::int32_t> classes = data::class_numbers(target, table);
-    std::vector<std::int32_t> of_rows;
-    if (!classes.empty()) {
-      for (const std::int64_t row : job.parts.training) of_rows.push_back(classes[static_cast<std::size_t>(row)]);
-    }
-    folds = make_folds(count, members, options.seed, of_rows);
+  const std::int64_t count = job.training.x.size(0);
+  std::vector<std::int32_t> classes;
+  if (model.classifies()) {
+    const std::vector<std::int32_t> of_table = data::class_numbers(target, table);
+    for (const std::int64_t row : job.parts.training) classes.push_back(of_table[static_cast<std::size_t>(row)]);
   }
-  result.training = fit_ensemble(model.network, job.recipe, target, rows, folds, common_options(options, job));
+  const Problem problem{
+      .target = target,
+      .rows = rows,
+      .numbers = number_inputs(model.preprocessing),
+      .outputs = model.classifies() ? static_cast<std::int64_t>(target.classes.size()) : 1,
+      .folds = [&](std::int64_t of, std::uint64_t seed) { return make_folds(count, of, seed, classes); },
+      .seed = options.seed};
+  if (options.tune && job.recipe.folds) {
+    job.recipe = tune(job.recipe, options, problem, options.on_tune);
+    model.network =
+        make_ensemble(job.recipe, target.task, rows.x.size(1), problem.numbers, problem.outputs, options.seed);
+  }
+  Folds folds = job.recipe.folds
+                    ? make_folds(count, job.recipe.members, options.seed, classes)
+                    : common_folds(count, static_cast<std::int64_t>(job.parts.validation.size()), job.recipe.members);
+  FitOptions fitting = common_options(options, job);
+  Array outputs;
+  if (options.time && job.recipe.folds) {
+    fitting.checkpoint = {};
+    result.training = fit_for(model.network, job.recipe, problem, fitting, *options.time, outputs);
+    if (outputs.defined()) folds.held_out = {data::all_rows(count)};  // they are in the order of rows now
+  } else {
+    result.training = fit_ensemble(model.network, job.recipe, target, rows, folds, fitting);
+  }
   check_end(result.training);
   if (folds.held_out.empty()) return;
   const data::Rows held_out = held_out_rows(folds);
   const Array at = Array::from(held_out), y = take(rows.y, at, 0).evaluate();
   const nn::Ensemble& ensemble = *model.network[0].as<nn::Ensemble>();
-  Array outputs = held_out_outputs(ensemble, rows.x, folds);
+  if (!outputs.defined()) outputs = held_out_outputs(ensemble, rows.x, folds);
   if ((model.classifies() ? job.recipe.calibrate : true) && result.training.kept_epoch > 0) {
     const double value = calibrate_ensemble(model.network, target.task, outputs, y);
     job.record[model.classifies() ? "calibration" : "margin"] = value;
