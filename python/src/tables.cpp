@@ -293,6 +293,8 @@ TableOptions options_of(const nb::dict& given, nb::handle on_plan, nb::handle on
   take(given, "class_weights", o.class_weights);
   take(given, "fast", o.fast);
   take(given, "ensemble", o.ensemble);
+  take(given, "tune", o.tune);
+  take(given, "time", o.time);
   take(given, "hidden", o.hidden);
   take(given, "activation", o.activation);
   take(given, "dropout", o.dropout);

@@ -63,6 +63,8 @@ TableOptions options_of(const char* what, const nb::dict& given) {
   }
   o.take("fast", options.fast, kBool);
   o.take("ensemble", options.ensemble, kInteger);
+  o.take("tune", options.tune, kInteger);
+  o.take("time", options.time, kNumber);
   o.take("hidden", options.hidden, "a list of integers");
   o.take("activation", options.activation, kText);
   o.take("dropout", options.dropout, kNumber);
