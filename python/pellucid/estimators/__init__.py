@@ -245,11 +245,11 @@ class Classifier(_Trained):
 
     def predict_proba(self, X):
         """The probability of each class, (rows, classes) in the order of classes_; of each label where y had several."""
-        return self._training_of(X)
+        return self._scores(X)
 
     def decision_function(self, X):
         """Log odds: of the second of two classes (rows,), of each of several labels, else the logarithms of predict_proba."""
-        said = self._training_of(X)
+        said = self._scores(X)
         tiny = _np.finfo(_np.float64).tiny
         logs = _np.log(_np.maximum(said, tiny))
         if self._several:
@@ -258,10 +258,10 @@ class Classifier(_Trained):
 
     def predict(self, X):
         """The most likely class of each row; for several labels 0 or 1 for each."""
-        said = self._training_of(X)
+        said = self._scores(X)
         return (said >= 0.5).astype(int) if self._several else self.classes_[said.argmax(axis=1)]
 
-    def _training_of(self, X):
+    def _scores(self, X):
         features = self._read_new(X)
         return self._training.predict(features)
 
@@ -351,7 +351,8 @@ class Regressor(_Trained):
 
     def predict(self, X):
         """The value of each row, (rows,); (rows, targets) where y had several."""
-        return self._training.predict(self._read_new(X)) if self.__sklearn_is_fitted__() else self._read_new(X)
+        features = self._read_new(X)
+        return self._training.predict(features)
 
     def predict_interval(self, X):
         """The bounds (rows, 2) between which 90 % of such rows' values lie: quantiles, conformalised on rows held out.

@@ -183,15 +183,10 @@ class _Program:
     def __init__(self, steps, targets, sources):
         made = {id(y) for step in steps for y in step.outputs}
         number, self.inputs = {}, []
-        for step in steps:
-            for x in step.inputs:
-                if id(x) not in made and id(x) not in number:
-                    number[id(x)] = len(self.inputs)
-                    self.inputs.append(x)
-        for t in targets:
-            if id(t) not in made and id(t) not in number:
-                number[id(t)] = len(self.inputs)
-                self.inputs.append(t)
+        for x in [x for step in steps for x in step.inputs] + targets:
+            if id(x) not in made and id(x) not in number:
+                number[id(x)] = len(self.inputs)
+                self.inputs.append(x)
         at = len(self.inputs)
         self.steps = []
         for step in steps:
