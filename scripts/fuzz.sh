@@ -24,7 +24,7 @@ run() {
   local name=$1 share=$2 status=0
   mkdir -p "build/fuzz/corpus/$name"
   # A parser gets 1 GB in all and 600 MB at once; the largest picture that is read takes 805 MB and a file to match.
-  "build/fuzz/fuzz/$name" -max_total_time="$share" -rss_limit_mb=1024 -malloc_limit_mb=600 -timeout=10 -max_len=16384 \
+  "build/fuzz/fuzz/$name" -max_total_time="$share" -rss_limit_mb=1024 -malloc_limit_mb=600 -timeout=60 -max_len=16384 \
     -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
     "build/fuzz/corpus/$name" "build/fuzz/seeds/$name" >"build/fuzz/logs/$name" 2>&1 || status=$?
   local runs peak

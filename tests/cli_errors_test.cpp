@@ -185,6 +185,8 @@ TEST(BadInput, ConfigurationFiles) {
   refused("epochs = \n", {"recipe.toml, line 1"});
   refused("\n\nepochs = 0\n", {"recipe.toml, line 3", "--epochs"});
   refused("hidden = [[1, 2]]\n", {"recipe.toml, line 1", "'hidden'"});
+  refused("target = \"\xC3\xA9\" # \xC3\xA9\n\xC8\xA8 = 1\n",
+          {"recipe.toml, line 2: a letter beyond ASCII stands outside of quotes; names of options have none"});
   refused("config = \"other.toml\"\n", {"recipe.toml, line 1", "'config'"});
   expect_refusal(place, "train data.csv --config missing.toml", kData, {"missing.toml"});
 }

@@ -88,6 +88,8 @@ TEST(Gzip, SaysWhatIsWrong) {
   damaged[whole.size() - 6] ^= 1;  // in the checksum
   EXPECT_PRED2(contains, refusal(damaged), "incorrect data check");
   EXPECT_PRED2(contains, refusal(damaged), "copy the file again");
+  EXPECT_EQ(message_of([] { io::gunzip("text", "x", "test"); }),
+            "test: 'x' does not begin as a gzip stream does; copy it again");
 }
 
 TEST(Idx, NamesWhatCannotBeOpened) {

@@ -21,6 +21,38 @@ std::string value_text(const std::string& path, const std::string& key, const to
   fail_at(path, node.source(), fmt::format("'{}' takes a text, a number, true, false or a list of these", key));
 }
 
+// Letters beyond ASCII may stand in texts and comments alone; elsewhere toml++ 3.3 has undefined behaviour at some.
+void check_letters(std::string_view text, const std::string& path) {
+  constexpr std::string_view kBefore = " \t\r\n=[,{.";  // what a quote that opens stands behind
+  std::string_view closes;                              // what ends the text or comment that is open
+  int line = 1;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      ++line;
+      if (closes.size() == 1) closes = {};
+    } else if (closes == "\n") {
+      continue;
+    } else if (!closes.empty()) {
+      if (c == '\\' && closes[0] == '"') {
+        ++i;
+        if (i < text.size() && text[i] == '\n') --i;
+      } else if (text.substr(i).starts_with(closes)) {
+        i += closes.size() - 1;
+        closes = {};
+      }
+    } else if (c == '#') {
+      closes = "\n";
+    } else if ((c == '"' || c == '\'') && (i == 0 || kBefore.find(text[i - 1]) != std::string_view::npos)) {
+      const std::string_view quotes = c == '"' ? "\"\"\"" : "'''";
+      closes = text.substr(i).starts_with(quotes) ? quotes : quotes.substr(0, 1);
+      i += closes.size() - 1;
+    } else if (static_cast<unsigned char>(c) >= 0x80 && !(i < 3 && text.starts_with("\xEF\xBB\xBF"))) {
+      usage("{}, line {}: a letter beyond ASCII stands outside of quotes; names of options have none", path, line);
+    }
+  }
+}
+
 }  // namespace
 
 void apply_config(CLI::App& verb, const std::string& path) {
@@ -28,6 +60,7 @@ void apply_config(CLI::App& verb, const std::string& path) {
 }
 
 void apply_config(CLI::App& verb, std::string_view text, const std::string& path) {
+  check_letters(text, path);
   toml::table table;
   try {
     table = toml::parse(text, path);

@@ -123,6 +123,7 @@ bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 
 FileBytes gunzip(std::string_view bytes, const std::string& path, std::string_view what) {
   const std::unique_ptr<Unpacker> unpacker = make_unpacker(bytes, path, what);
+  if (!unpacker) fail("{}: '{}' does not begin as a gzip stream does; copy it again", what, path);
   Buffer buffer(std::max(kFirstCapacity, std::min(bytes.size() * 4, std::size_t{1} << 28)));
   while (!unpacker->done()) {
     if (buffer.space() == 0) buffer.grow();
