@@ -21,8 +21,8 @@ using testing::Place;
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // Trains for so long that a signal comes in time.
-const std::string kShort = "train things.csv --target kind --hidden 64,64 --json --epochs ";
-const std::string kTrain = kShort + "2000 --checkpoint 0.2";
+const std::string kShort = "train things.csv --target kind --fast --hidden 64,64 --json --epochs ";
+const std::string kTrain = kShort + "2000 --checkpoint 0.01";
 
 struct Things : Place {
   Things() { write("things.csv", classes_csv(300)); }
@@ -79,7 +79,7 @@ TEST(Run, WithoutANameTheSameCommandGoesOn) {
   EXPECT_FALSE(fs::exists(place.path("things.run")));
 
   ASSERT_EQ(place.interrupted(kTrain, "\"epoch\":200", SIGKILL).status, 137);
-  const Outcome anew = place.run("train things.csv --target kind --epochs 2 --json --anew");
+  const Outcome anew = place.run("train things.csv --target kind --fast --epochs 2 --json --anew");
   ASSERT_EQ(anew.status, 0) << anew.err;
   EXPECT_TRUE(has(anew.out, "\"epoch\":1,"));
   EXPECT_FALSE(fs::exists(place.path("things.run")));
@@ -128,7 +128,7 @@ TEST(Run, RefusesWhatIsNoRun) {
   place.write("file", "text");
   fs::create_directory(place.path("photos"));
   place.write("photos/a.png", "");
-  const std::string train = "train things.csv --target kind --epochs 1 --quiet --run ";
+  const std::string train = "train things.csv --target kind --fast --epochs 1 --quiet --run ";
   expect(train + "photos", 1, "'photos' holds 'a.png', which is of no run; give a new folder");
   expect(train + "file", 1, "'file' is a file, and a run is a folder; choose another name");
   expect(

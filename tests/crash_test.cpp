@@ -64,16 +64,17 @@ void kill_and_resume(const Killing& subject, int wanted) {
   constexpr double kForever = 1e9;
   const auto begin = Clock::now();
   std::string expected;
-  double whole = 0;
-  {
+  double whole = kForever;
+  for (int i = 0; i < 2; ++i) {  // the first one is slower
     const TemporaryFolder folder;
+    const auto start = Clock::now();
     ASSERT_TRUE(ended_within(subject.start(folder.path()), kForever));
-    whole = seconds_since(begin);
+    whole = std::min(whole, seconds_since(start));
     expected = content_of(folder.path(subject.result));
     ASSERT_FALSE(expected.empty());
   }
   std::mt19937_64 random(std::hash<std::string>()(subject.name));
-  std::uniform_real_distribution<double> moment(0, std::max(0.05, whole / 2));
+  std::uniform_real_distribution<double> moment(0, std::max(0.02, whole / 2));
   int kills = 0, trainings = 0, going_on = 0, different = 0;
   while (kills < wanted && different == 0) {
     const TemporaryFolder folder;
@@ -133,8 +134,10 @@ TEST(Crash, EveryResumeIsBitEqual) {
                    .checkpoint_names = {"checkpoint", "checkpoint.previous"}});
   }
   const std::pair<std::string, std::string> commands[] = {
-      {"train, classes", data.path("things.csv").string() + " --target kind --hidden 32,32 --epochs 60"},
-      {"train, numbers", data.path("houses.csv").string() + " --target price --hidden 32 --dropout 0.1 --epochs 60"},
+      {"train, classes", data.path("things.csv").string() + " --target kind --fast --hidden 32,32 --epochs 60"},
+      {"train, ensemble", data.path("things.csv").string() + " --target kind --ensemble 3 --hidden 16 --epochs 20"},
+      {"train, numbers",
+       data.path("houses.csv").string() + " --target price --fast --hidden 32 --dropout 0.1 --epochs 60"},
       {"train, pictures", data.path("pictures").string() + " --network conv --epochs 4 --batch 32"}};
   for (const auto& [name, options] : commands) {
     all.push_back({.name = name,
