@@ -22,7 +22,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 // Trains for so long that a signal comes in time.
 const std::string kShort = "train things.csv --target kind --fast --hidden 64,64 --json --epochs ";
-const std::string kTrain = kShort + "2000 --checkpoint 0.01";
+const std::string kTrain = kShort + "2000 --checkpoint 0.05";
 
 struct Things : Place {
   Things() { write("things.csv", classes_csv(300)); }
@@ -34,7 +34,7 @@ TEST(Run, GoesOnAfterEachSignalAndEndsWithTheSameBytes) {
   EXPECT_FALSE(fs::exists(place.path("whole.run"))) << "what is over leaves nothing";
   for (const auto& [signal, status] : {std::pair{SIGINT, 130}, {SIGTERM, 143}, {SIGHUP, 129}, {SIGKILL, 137}}) {
     fs::remove_all(place.path("run"));
-    const Outcome stopped = place.interrupted(kTrain + " --run run", "\"epoch\":200", signal);
+    const Outcome stopped = place.interrupted(kTrain + " --run run", "\"epoch\":500", signal);
     ASSERT_EQ(stopped.status, status) << stopped.err;
     if (signal != SIGKILL) {
       EXPECT_TRUE(has(stopped.out, "\"resumable\":true")) << stopped.out;
@@ -64,7 +64,7 @@ TEST(Run, GoesOnAfterEachSignalAndEndsWithTheSameBytes) {
 TEST(Run, WithoutANameTheSameCommandGoesOn) {
   const Things place;
   ASSERT_EQ(place.run(kTrain + " --out whole.safetensors").status, 0);
-  ASSERT_EQ(place.interrupted(kTrain, "\"epoch\":200", SIGKILL).status, 137);
+  ASSERT_EQ(place.interrupted(kTrain, "\"epoch\":500", SIGKILL).status, 137);
   EXPECT_TRUE(fs::exists(place.path("things.run/checkpoint")));
   const Outcome other = place.run(kTrain + " --dropout 0.1");
   EXPECT_EQ(other.status, 1);
@@ -78,7 +78,7 @@ TEST(Run, WithoutANameTheSameCommandGoesOn) {
   EXPECT_EQ(place.read("things.safetensors"), place.read("whole.safetensors"));
   EXPECT_FALSE(fs::exists(place.path("things.run")));
 
-  ASSERT_EQ(place.interrupted(kTrain, "\"epoch\":200", SIGKILL).status, 137);
+  ASSERT_EQ(place.interrupted(kTrain, "\"epoch\":500", SIGKILL).status, 137);
   const Outcome anew = place.run("train things.csv --target kind --fast --epochs 2 --json --anew");
   ASSERT_EQ(anew.status, 0) << anew.err;
   EXPECT_TRUE(has(anew.out, "\"epoch\":1,"));

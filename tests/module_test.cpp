@@ -393,6 +393,8 @@ TEST(ModuleError, Describing) {
   EXPECT_PRED2(contains, build_of(R"({"type": "LayerNorm", "shape": [1.5]})"), "which is not an integer");
   EXPECT_PRED2(contains, build_of(R"({"type": "LayerNorm", "shape": null})"), "which is no setting");
   EXPECT_PRED2(contains, build_of(R"({"type": "Net"})"), "'Net' is no layer of this library");
+  EXPECT_PRED2(contains, build_of(R"({"type": "Ensemble", "mean": "scores", "members": 4097})"),
+               "Ensemble: 'members' is 4097, and at most 4096 are built");
   EXPECT_PRED2(contains, build_of(R"({"type": "Dropout"})"), "the setting 'p' is missing");
   EXPECT_PRED2(contains, build_of(R"({"type": "Dropout", "p": "half"})"), "the setting 'p' has the wrong type");
   EXPECT_PRED2(contains, build_of(R"({"type": "ReLU", "p": 1})"), "unknown setting 'p'");

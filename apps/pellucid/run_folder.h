@@ -61,7 +61,7 @@ class RunFolder {
   /// Empty where there is no folder.
   std::string log() const { return setup_.path.empty() ? "" : setup_.path + "/log.jsonl"; }
   const std::string& path() const { return setup_.path; }
-  bool exists() const { return lock_.has_value(); }
+  bool going_on() const;  // there is a checkpoint
 
   /// Training was stopped, and can go on.
   void stop();
@@ -69,7 +69,6 @@ class RunFolder {
   void finish();
 
  private:
-  bool going_on() const;  // there is a checkpoint
   void write(const std::string& state);
   void remove_files();
 

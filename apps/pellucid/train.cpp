@@ -189,7 +189,7 @@ int run_train(TrainOptions options) {
   const bool is_table = data::recognise(options.data) == data::Source::kTable;
   const Trained trained = is_table ? train_table(options, run) : train_pictures(options, run);
   const FitResult& result = trained.result;
-  const bool stopped = result.reason == Reason::kInterrupted, resumable = stopped && run.exists();
+  const bool stopped = result.reason == Reason::kInterrupted, resumable = stopped && run.going_on();
   show_end(options, result, resumable);
 
   Model model = trained.model;

@@ -55,6 +55,13 @@ class Settings {
       base::fail("nn::build: {}: '{}' is {}, which is no axis", description_.type, name, value);
     return static_cast<int>(value);
   }
+  /// How often a part is built. Bounded, so that a damaged file does not build for hours.
+  std::int64_t repetitions(const std::string& name) {
+    constexpr std::int64_t kMost = 4096;
+    const auto value = get<std::int64_t>(name);
+    if (value <= kMost) return value;
+    base::fail("nn::build: {}: '{}' is {}, and at most {} are built", description_.type, name, value, kMost);
+  }
   std::vector<AnyLayer> layers() {
     takes_layers_ = true;
     std::vector<AnyLayer> layers;

@@ -47,8 +47,8 @@ void add_attention_layers(Makers& m) {
                                    transformer_options(s));
   };
   m["TransformerEncoder"] = [](Settings& s) {
-    return TransformerEncoder(s.get<std::int64_t>("depth"), s.get<std::int64_t>("features"),
-                              s.get<std::int64_t>("heads"), transformer_options(s));
+    return TransformerEncoder(s.repetitions("depth"), s.get<std::int64_t>("features"), s.get<std::int64_t>("heads"),
+                              transformer_options(s));
   };
   m["GPT"] = [](Settings& s) {
     s.skip_layers();
@@ -57,7 +57,7 @@ void add_attention_layers(Makers& m) {
     options.length = s.get<std::int64_t>("length");
     options.features = s.get<std::int64_t>("features");
     options.heads = s.get<std::int64_t>("heads");
-    options.blocks = s.get<std::int64_t>("blocks");
+    options.blocks = s.repetitions("blocks");
     options.dropout = s.get<double>("dropout");
     options.recompute = s.get<bool>("recompute");
     return GPT(options);

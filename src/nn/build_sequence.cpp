@@ -19,7 +19,7 @@ Given named(Settings& s, const std::string& setting, std::initializer_list<std::
 
 RecurrentOptions recurrent_options(Settings& s) {
   RecurrentOptions options;
-  options.layers = s.get<std::int64_t>("depth");
+  options.layers = s.repetitions("depth");
   options.bidirectional = s.get<bool>("bidirectional");
   options.dropout = s.get<double>("dropout");
   options.bias = s.get<bool>("bias");

@@ -127,8 +127,8 @@ void add_table_layers(Makers& m) {
     if (mean != "scores" && mean != "probabilities") {
       fail("nn::build: Ensemble: 'mean' is '{}', neither scores nor probabilities", mean);
     }
-    return Ensemble(s.get<std::int64_t>("members"),
-                    mean == "scores" ? EnsembleMean::kScores : EnsembleMean::kProbabilities, s.layers());
+    return Ensemble(s.repetitions("members"), mean == "scores" ? EnsembleMean::kScores : EnsembleMean::kProbabilities,
+                    s.layers());
   };
 }
 
