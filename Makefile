@@ -1,7 +1,8 @@
 # The commands of the house. Each does what it needs first: `make demo` works in a fresh clone of Debian 12.
 #   make demo    train a network on Fashion-MNIST and show the result
 #   make test    build, and run every test
-#   make build   build the library, the program, the tests, benchmarks and examples into build/release
+#   make build   build the library, the program, the tests, benchmarks and examples into build/release; ARROW=1: with
+#                the reading of Parquet and Arrow files (fetches the pyarrow wheel, once)
 #   make wheel   the Python package as a wheel in dist/; see docs/python.md
 #   make crash-test   kill trainings 1,000 times (KILLS=n) and compare what comes of them; see docs/surviving.md
 #   make fuzz    build the parsers under libFuzzer and run them for SECONDS (60) in all
@@ -17,8 +18,12 @@ CXX_FILES = $(shell git ls-files '*.h' '*.cpp')
 setup:
 	@scripts/setup.sh
 
+# ARROW=1 or ARROW=0 once counts for later builds too.
 configure: setup
-	@cmake --preset release >/dev/null
+ifeq ($(ARROW),1)
+	@scripts/arrow.sh
+endif
+	@cmake --preset release $(if $(ARROW),-DPELLUCID_ARROW=$(ARROW)) >/dev/null
 
 build: configure
 	cmake --build --preset release -j $(JOBS)

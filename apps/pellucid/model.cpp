@@ -135,7 +135,7 @@ Examples read_examples(const Model& model, const std::string& path, bool targets
     if (data::recognise(path) != data::Source::kTable) {
       base::fail("'{}' holds pictures, and the model was trained on a table; give a CSV file", path);
     }
-    const io::Table table = io::read_csv(path, data::csv_options(model.table));
+    const io::Table table = io::read_table(path, data::csv_options(model.table));
     const data::Rows rows = targets ? data::labelled_rows(table, model.target.name) : data::all_rows(table.rows);
     if (rows.empty()) {
       base::fail("'{}': no row has a value in the target column '{}'; give rows with known targets", path,

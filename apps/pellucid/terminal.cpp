@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -49,14 +50,25 @@ std::size_t terminal_columns() {
 }
 
 std::function<void(const io::CsvProgress&)> reading_line(const std::string& source) {
-  if (::isatty(STDERR_FILENO) != 1) return {};
-  return [source](const io::CsvProgress& progress) {
+  using Clock = std::chrono::steady_clock;
+  constexpr double kEvery = 10;  // seconds between plain lines
+  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  return [source, terminal, started = Clock::now(), said = 0.0](const io::CsvProgress& progress) mutable {
+    const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    if (!terminal && (progress.done || seconds < said + kEvery)) return;
+    said = seconds;
     const double share =
         static_cast<double>(progress.bytes) / static_cast<double>(std::max<std::uint64_t>(1, progress.total));
-    const std::string text =
-        fmt::format("reading {}: {:3.0f} %, {}", source, share * 100, counted(progress.rows, "row", "rows"));
+    std::string text = fmt::format("reading {}: {:3.0f} %, {}, {:.0f} MB/s", source, share * 100,
+                                   counted(progress.rows, "row", "rows"),
+                                   static_cast<double>(progress.bytes) / 1e6 / std::max(seconds, 1e-3));
+    if (share > 0.01) text += fmt::format(", {} left", duration(seconds * (1 - share) / share));
     std::fflush(stdout);
-    fmt::print(stderr, "\r{}\x1b[K", progress.done ? "" : shortened(text, terminal_columns() - 1));
+    if (terminal) {
+      fmt::print(stderr, "\r{}\x1b[K", progress.done ? "" : shortened(text, terminal_columns() - 1));
+    } else {
+      fmt::print(stderr, "pellucid: {}\n", text);
+    }
   };
 }
 

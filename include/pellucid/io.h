@@ -92,6 +92,24 @@ Table read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same over text in memory; `source` stands for the file in messages.
 Table parse_csv(std::string_view text, const CsvOptions& options = {}, const std::string& source = "<text>");
 
+/// What a table's file is, by its first bytes.
+enum class TableFile { kCsv, kNpz, kParquet, kArrow };
+/// Parquet begins with PAR1; Arrow IPC with ARROW1 (a file, Feather 2 too) or four bytes 255 (a stream); NPZ is a zip
+/// archive with a name that ends in .npz. Anything else is CSV. Throws Error where the file cannot be read.
+TableFile table_file(const std::string& path);
+/// True where Parquet and Arrow IPC can be read: the library was built with its Arrow part (`make build ARROW=1`).
+bool reads_arrow();
+
+/// Reads any of them. Of CsvOptions the columns that are text or numbers count for all, the rest for CSV alone.
+///
+/// NPZ: arrays of one axis are columns under their names; of two axes, columns x_0, x_1, ... of the array x. All have
+/// the same number of rows. Parquet and Arrow IPC: numbers, booleans (0 and 1), decimals and dictionaries of them are
+/// numbers; text is text; dates and timestamps are text by ISO 8601, times of day "13:30:05"; null is missing.
+///
+/// Throws Error as read_csv and read_npz do; for arrays of other axes or lengths; for Parquet and Arrow IPC where the
+/// Arrow part is not there, the file is damaged, or a column is of another type (lists, structs, binary).
+Table read_table(const std::string& path, const CsvOptions& options = {});
+
 /// A CSV file of any size, read in pieces of a few megabytes: memory does not grow with the file. What a column holds
 /// must be said in the options: those in `numeric` are numbers, those in `text` are text, others are passed over.
 class CsvStream {

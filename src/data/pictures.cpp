@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "data/image_files.h"
 #include "io/file.h"
+#include "io/table_file.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -193,7 +194,8 @@ Source recognise(const std::string& path) {
         "for each class; give such a folder, an NPZ file or a CSV file",
         path);
   }
-  return lower(path).ends_with(".npz") || holds_images(path) ? Source::kPictures : Source::kTable;
+  if (io::table_file(path) == io::TableFile::kNpz) return io::holds_columns(path) ? Source::kTable : Source::kPictures;
+  return holds_images(path) ? Source::kPictures : Source::kTable;
 }
 
 Pictures read_pictures(const std::string& path, const PictureOptions& options) {

@@ -17,6 +17,10 @@ RawArray parse_npy(std::string_view bytes, const std::string& where);
 /// methods beside stored and deflated.
 std::map<std::string, std::unique_ptr<RawArray>> parse_npz(std::string_view bytes, const std::string& path);
 
+/// The most axes that an array of an NPZ file has, by the arrays' headers alone. Throws Error as parse_npz does where
+/// these cannot be read.
+int most_axes(std::string_view bytes, const std::string& path);
+
 /// The bytes of an NPY file over C-ordered data of one of the engine's types other than bfloat16.
 std::string npy_bytes(DType dtype, const Shape& shape, std::string_view data);
 

@@ -52,12 +52,7 @@ class Archive {
 
   /// The content of a member, in `storage` where it was deflated.
   std::string_view unpack(const Member& member, std::unique_ptr<char[]>& storage) const {
-    constexpr std::size_t kLocal = 30;
-    range(member.offset, kLocal);
-    if (number(member.offset, 4) != 0x04034b50)
-      damaged(base::format("member '{}' is not where it should be", shown(member.name)));
-    const std::uint64_t data = member.offset + kLocal + number(member.offset + 26, 2) + number(member.offset + 28, 2);
-    const std::string_view packed = range(data, member.packed);
+    const std::string_view packed = packed_bytes(member);
     std::string_view content = packed;
     if (member.method == 8) {
       // Allocates only what so many packed bytes can give.
@@ -81,7 +76,33 @@ class Archive {
     return content;
   }
 
+  /// The first bytes of a member, `most` or fewer; no checksum is looked at.
+  std::string head(const Member& member, std::size_t most) const {
+    const std::string_view packed = packed_bytes(member);
+    if (member.method == 0) return std::string(packed.substr(0, most));
+    std::string text(most, '\0');
+    z_stream stream{};
+    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return {};
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+    stream.avail_in = static_cast<uInt>(std::min<std::size_t>(packed.size(), std::size_t{1} << 20));
+    stream.next_out = reinterpret_cast<Bytef*>(text.data());
+    stream.avail_out = static_cast<uInt>(most);
+    inflate(&stream, Z_SYNC_FLUSH);
+    text.resize(stream.total_out);
+    inflateEnd(&stream);
+    return text;
+  }
+
  private:
+  std::string_view packed_bytes(const Member& member) const {
+    constexpr std::size_t kLocal = 30;
+    range(member.offset, kLocal);
+    if (number(member.offset, 4) != 0x04034b50)
+      damaged(base::format("member '{}' is not where it should be", shown(member.name)));
+    const std::uint64_t data = member.offset + kLocal + number(member.offset + 26, 2) + number(member.offset + 28, 2);
+    return range(data, member.packed);
+  }
+
   [[noreturn]] void damaged(const std::string& reason) const {
     fail("read_npz: '{}': the zip archive is damaged ({}); copy it again", path_, reason);
   }
@@ -171,6 +192,25 @@ std::map<std::string, std::unique_ptr<RawArray>> parse_npz(std::string_view byte
     result.emplace(std::move(name), std::move(array));
   }
   return result;
+}
+
+int most_axes(std::string_view bytes, const std::string& path) {
+  const Archive archive(bytes, path);
+  int most = 0;
+  for (const Member& member : archive.members()) {
+    const std::string head = archive.head(member, 512);
+    const std::size_t open = head.find('(', head.find("'shape'"));
+    if (head.find("'shape'") == std::string::npos || open == std::string::npos) continue;
+    int axes = 0;
+    bool digit = false;
+    for (std::size_t i = open + 1; i < head.size() && head[i] != ')'; ++i) {
+      const bool next = head[i] >= '0' && head[i] <= '9';
+      if (next && !digit) ++axes;
+      digit = next;
+    }
+    most = std::max(most, axes);
+  }
+  return most;
 }
 
 std::map<std::string, Array> read_npz(const std::string& path) {

@@ -1,0 +1,260 @@
+// Parquet and Arrow IPC files by Arrow C++: built where PELLUCID_ARROW is on.
+#ifdef PELLUCID_ARROW
+#include <arrow/api.h>
+#include <arrow/io/file.h>
+#include <arrow/ipc/reader.h>
+#include <parquet/arrow/reader.h>
+
+#include <limits>
+#include <unordered_map>
+
+#include "base/fail.h"
+#include "io/table_file.h"
+#include "io/text.h"
+
+namespace pellucid::io {
+namespace {
+
+using base::fail;
+
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+template <class T>
+T checked(arrow::Result<T> result, const std::string& path) {
+  if (!result.ok()) fail("read_table: '{}': {}; write it again", path, shown(result.status().message()));
+  return std::move(result).ValueUnsafe();
+}
+
+std::shared_ptr<arrow::Table> read_parquet(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
+                                           const std::string& path) {
+  const auto reader = checked(parquet::arrow::OpenFile(file, arrow::default_memory_pool()), path);
+  std::shared_ptr<arrow::Table> table;
+  return checked(reader->ReadTable(), path);
+}
+
+std::shared_ptr<arrow::Table> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
+                                       const std::string& path) {
+  const auto magic = checked(file->ReadAt(0, 6), path);
+  if (magic->ToString() != "ARROW1") {
+    return checked(checked(arrow::ipc::RecordBatchStreamReader::Open(file), path)->ToTable(), path);
+  }
+  const auto reader = checked(arrow::ipc::RecordBatchFileReader::Open(file), path);
+  return checked(reader->ToTable(), path);
+}
+
+// ---- Columns --------------------------------------------------------------------------------------------------------
+
+std::string two_digits(std::int64_t x) { return (x < 10 ? "0" : "") + std::to_string(x); }
+
+std::string clock_text(std::int64_t nanoseconds) {
+  const std::int64_t seconds = nanoseconds / 1000000000, rest = nanoseconds % 1000000000;
+  std::string text = two_digits(seconds / 3600) + ":" + two_digits(seconds / 60 % 60) + ":" + two_digits(seconds % 60);
+  if (rest == 0) return text;
+  std::string digits = std::to_string(rest);
+  digits.insert(0, 9 - digits.size(), '0');
+  digits.erase(digits.find_last_not_of('0') + 1);
+  return text + "." + digits;
+}
+
+// The civil date of a day since 1970-01-01 (Howard Hinnant's algorithm).
+std::string day_text(std::int64_t days) {
+  days += 719468;
+  const std::int64_t era = (days >= 0 ? days : days - 146096) / 146097, day = days - era * 146097;
+  const std::int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+  const std::int64_t of_year = day - (365 * year + year / 4 - year / 100), shifted = (5 * of_year + 2) / 153;
+  const std::int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
+  std::string years = std::to_string(year + era * 400 + (month <= 2 ? 1 : 0));
+  if (years.size() < 4) years.insert(0, 4 - years.size(), '0');
+  return years + "-" + two_digits(month) + "-" + two_digits(of_year - (153 * shifted + 2) / 5 + 1);
+}
+
+std::int64_t nanoseconds_of(arrow::TimeUnit::type unit) {
+  switch (unit) {
+    case arrow::TimeUnit::SECOND:
+      return 1000000000;
+    case arrow::TimeUnit::MILLI:
+      return 1000000;
+    case arrow::TimeUnit::MICRO:
+      return 1000;
+    default:
+      return 1;
+  }
+}
+
+std::string moment_text(std::int64_t value, arrow::TimeUnit::type unit) {
+  const std::int64_t in_day = 86400 * (1000000000 / nanoseconds_of(unit));
+  const std::int64_t day = value / in_day - (value % in_day < 0 ? 1 : 0);
+  const std::int64_t rest = (value - day * in_day) * nanoseconds_of(unit);
+  return rest == 0 ? day_text(day) : day_text(day) + "T" + clock_text(rest);
+}
+
+// Fills one column from its chunks.
+class Filler {
+ public:
+  Filler(Column& column, const std::string& path) : column_(column), path_(path) {}
+
+  void add(const arrow::Array& array) {
+    switch (array.type_id()) {
+      case arrow::Type::BOOL:
+        return numbers<arrow::BooleanArray>(array);
+      case arrow::Type::INT8:
+        return numbers<arrow::Int8Array>(array);
+      case arrow::Type::INT16:
+        return numbers<arrow::Int16Array>(array);
+      case arrow::Type::INT32:
+        return numbers<arrow::Int32Array>(array);
+      case arrow::Type::INT64:
+        return numbers<arrow::Int64Array>(array);
+      case arrow::Type::UINT8:
+        return numbers<arrow::UInt8Array>(array);
+      case arrow::Type::UINT16:
+        return numbers<arrow::UInt16Array>(array);
+      case arrow::Type::UINT32:
+        return numbers<arrow::UInt32Array>(array);
+      case arrow::Type::UINT64:
+        return numbers<arrow::UInt64Array>(array);
+      case arrow::Type::FLOAT:
+        return numbers<arrow::FloatArray>(array);
+      case arrow::Type::DOUBLE:
+        return numbers<arrow::DoubleArray>(array);
+      case arrow::Type::NA:
+        for (std::int64_t i = 0; i < array.length(); ++i) column_.numbers.push_back(kMissing);
+        return;
+      case arrow::Type::STRING:
+        return texts<arrow::StringArray>(array,
+                                         [](const auto& a, std::int64_t i) { return std::string(a.GetView(i)); });
+      case arrow::Type::LARGE_STRING:
+        return texts<arrow::LargeStringArray>(array,
+                                              [](const auto& a, std::int64_t i) { return std::string(a.GetView(i)); });
+      case arrow::Type::STRING_VIEW:
+        return texts<arrow::StringViewArray>(array,
+                                             [](const auto& a, std::int64_t i) { return std::string(a.GetView(i)); });
+      case arrow::Type::DECIMAL128:
+        return decimals<arrow::Decimal128Array>(array);
+      case arrow::Type::DECIMAL256:
+        return decimals<arrow::Decimal256Array>(array);
+      case arrow::Type::DATE32:
+        return texts<arrow::Date32Array>(array, [](const auto& a, std::int64_t i) { return day_text(a.Value(i)); });
+      case arrow::Type::DATE64:
+        return texts<arrow::Date64Array>(
+            array, [](const auto& a, std::int64_t i) { return moment_text(a.Value(i), arrow::TimeUnit::MILLI); });
+      case arrow::Type::TIMESTAMP: {
+        const auto unit = static_cast<const arrow::TimestampType&>(*array.type()).unit();
+        return texts<arrow::TimestampArray>(
+            array, [unit](const auto& a, std::int64_t i) { return moment_text(a.Value(i), unit); });
+      }
+      case arrow::Type::TIME32: {
+        const auto unit = static_cast<const arrow::Time32Type&>(*array.type()).unit();
+        return texts<arrow::Time32Array>(
+            array, [unit](const auto& a, std::int64_t i) { return clock_text(a.Value(i) * nanoseconds_of(unit)); });
+      }
+      case arrow::Type::TIME64: {
+        const auto unit = static_cast<const arrow::Time64Type&>(*array.type()).unit();
+        return texts<arrow::Time64Array>(
+            array, [unit](const auto& a, std::int64_t i) { return clock_text(a.Value(i) * nanoseconds_of(unit)); });
+      }
+      case arrow::Type::DICTIONARY:
+        return dictionary(static_cast<const arrow::DictionaryArray&>(array));
+      default:
+        fail("read_table: '{}': column '{}' is of the type {}, which is neither numbers, text nor dates; leave it out",
+             path_, shown(column_.name), array.type()->ToString());
+    }
+  }
+
+ private:
+  template <class A>
+  void numbers(const arrow::Array& array) {
+    const auto& typed = static_cast<const A&>(array);
+    for (std::int64_t i = 0; i < typed.length(); ++i) {
+      column_.numbers.push_back(typed.IsNull(i) ? kMissing : static_cast<double>(typed.Value(i)));
+    }
+  }
+
+  template <class A>
+  void decimals(const arrow::Array& array) {
+    const auto& typed = static_cast<const A&>(array);
+    for (std::int64_t i = 0; i < typed.length(); ++i) {
+      double value = kMissing;
+      if (!typed.IsNull(i)) parse_number(typed.FormatValue(i), '.', value);
+      column_.numbers.push_back(value);
+    }
+  }
+
+  template <class A, class F>
+  void texts(const arrow::Array& array, F text) {
+    column_.text = true;
+    const auto& typed = static_cast<const A&>(array);
+    for (std::int64_t i = 0; i < typed.length(); ++i)
+      column_.codes.push_back(typed.IsNull(i) ? -1 : code(text(typed, i)));
+  }
+
+  // The values are decoded once, and their codes looked up for each row.
+  void dictionary(const arrow::DictionaryArray& array) {
+    Column values;
+    values.name = column_.name;
+    Filler(values, path_).add(*array.dictionary());
+    column_.text = values.text;
+    std::vector<std::int32_t> codes;
+    for (const std::int32_t value : values.codes)
+      codes.push_back(value < 0 ? -1 : code(values.levels[static_cast<std::size_t>(value)]));
+    for (std::int64_t i = 0; i < array.length(); ++i) {
+      const std::size_t at = array.IsNull(i) ? 0 : static_cast<std::size_t>(array.GetValueIndex(i));
+      if (column_.text) {
+        column_.codes.push_back(array.IsNull(i) ? -1 : codes.at(at));
+      } else {
+        column_.numbers.push_back(array.IsNull(i) ? kMissing : values.numbers.at(at));
+      }
+    }
+  }
+
+  // An empty text is a missing one, as in CSV.
+  std::int32_t code(std::string text) {
+    if (text.empty()) return -1;
+    const auto [at, added] = codes_.try_emplace(std::move(text), static_cast<std::int32_t>(column_.levels.size()));
+    if (added) column_.levels.push_back(at->first);
+    return at->second;
+  }
+
+  Column& column_;
+  const std::string& path_;
+  std::unordered_map<std::string, std::int32_t> codes_;
+};
+
+}  // namespace
+
+bool reads_arrow() { return true; }
+
+Table read_arrow(const std::string& path, TableFile kind) {
+  std::shared_ptr<arrow::Table> read;
+  try {
+    const auto file = checked(arrow::io::ReadableFile::Open(path), path);
+    read = kind == TableFile::kParquet ? read_parquet(file, path) : read_ipc(file, path);
+    if (const arrow::Status status = read->ValidateFull(); !status.ok()) {
+      fail("read_table: '{}': {}; write it again", path, shown(status.message()));
+    }
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail("read_table: '{}': {}; write it again", path, shown(error.what()));
+  }
+  Table table;
+  table.source = path;
+  table.rows = read->num_rows();
+  for (int c = 0; c < read->num_columns(); ++c) {
+    const std::string& name = read->field(c)->name();
+    if (table.find(name) >= 0) fail("read_table: '{}' has two columns '{}'; rename one", path, shown(name));
+    Column& column = table.columns.emplace_back();
+    column.name = name;
+    Filler filler(column, path);
+    for (const auto& chunk : read->column(c)->chunks()) filler.add(*chunk);
+    column.text = column.text || !column.codes.empty();
+    if (column.text && !column.numbers.empty()) {
+      fail("read_table: '{}': column '{}' is numbers in one part and text in another; write it again", path,
+           shown(name));
+    }
+  }
+  return table;
+}
+
+}  // namespace pellucid::io
+#endif

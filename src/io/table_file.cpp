@@ -1,0 +1,148 @@
+// Tables in files of any kind.
+#include "io/table_file.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <fstream>
+#include <limits>
+#include <unordered_map>
+
+#include "base/fail.h"
+#include "io/file.h"
+#include "io/npy.h"
+#include "io/text.h"
+
+namespace pellucid::io {
+namespace {
+
+using base::fail;
+using namespace std::string_view_literals;
+
+bool named_npz(const std::string& path) {
+  std::string end = path.substr(path.size() - std::min<std::size_t>(path.size(), 4));
+  for (char& c : end) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return end == ".npz";
+}
+
+void add_columns(Table& table, const std::string& name, const RawArray& raw) {
+  const Array array = raw.to_array();
+  if (array.rank() != 1 && array.rank() != 2) {
+    fail("read_table: '{}': array '{}' has shape {}, and columns have one axis or two; leave it out", table.source,
+         shown(name), array.shape());
+  }
+  const std::int64_t rows = array.shape()[0];
+  if (table.columns.empty()) table.rows = rows;
+  if (rows != table.rows) {
+    fail("read_table: '{}': array '{}' has {} rows, and '{}' has {}; give all columns one length", table.source,
+         shown(name), rows, shown(table.columns.front().name), table.rows);
+  }
+  const std::int64_t width = array.rank() == 1 ? 1 : array.shape()[1];
+  const std::vector<double> values = array.to_vector<double>();
+  for (std::int64_t c = 0; c < width; ++c) {
+    Column& column = table.columns.emplace_back();
+    column.name = array.rank() == 1 ? name : base::format("{}_{}", name, c);
+    column.numbers.resize(static_cast<std::size_t>(rows));
+    for (std::int64_t row = 0; row < rows; ++row) {
+      column.numbers[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(row * width + c)];
+    }
+  }
+}
+
+Table read_npz_table(const std::string& path) {
+  const FileBytes bytes = map_file(path, "read_table");
+  Table table;
+  table.source = path;
+  for (const auto& [name, raw] : parse_npz(bytes.view(), path)) add_columns(table, name, *raw);
+  if (table.columns.empty()) fail("read_table: '{}' holds no arrays; give one for each column", path);
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const std::string& name = table.columns[i].name;
+    if (table.find(name) != static_cast<std::int64_t>(i)) {
+      fail("read_table: '{}' has two columns '{}'; rename an array", path, shown(name));
+    }
+  }
+  return table;
+}
+
+void make_text(Column& column) {
+  std::unordered_map<std::string, std::int32_t> codes;
+  column.text = true;
+  for (std::size_t row = 0; row < column.numbers.size(); ++row) {
+    const double x = column.numbers[row];
+    if (x != x) {
+      column.codes.push_back(-1);
+      continue;
+    }
+    const auto [at, added] = codes.try_emplace(to_text(x), static_cast<std::int32_t>(column.levels.size()));
+    if (added) column.levels.push_back(at->first);
+    column.codes.push_back(at->second);
+  }
+  column.numbers = {};
+}
+
+}  // namespace
+
+TableFile table_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail("read_table: cannot open '{}': {}", path, base::errno_text(errno));
+  std::string head(8, '\0');
+  file.read(head.data(), 8);
+  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  if (head.starts_with("PAR1"sv)) return TableFile::kParquet;
+  if (head.starts_with("ARROW1"sv) || head.starts_with("\xff\xff\xff\xff"sv)) return TableFile::kArrow;
+  return named_npz(path) ? TableFile::kNpz : TableFile::kCsv;
+}
+
+bool holds_columns(const std::string& path) {
+  try {
+    const FileBytes bytes = map_file(path, "read_table");
+    const int axes = most_axes(bytes.view(), path);
+    return axes == 1 || axes == 2;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void settle_types(Table& table, const CsvOptions& options) {
+  for (Column& column : table.columns) {
+    const auto is_in = [&](const std::vector<std::string>& names) {
+      return std::find(names.begin(), names.end(), column.name) != names.end();
+    };
+    if (!column.text && is_in(options.text)) make_text(column);
+    if (!column.text || !is_in(options.numeric)) continue;
+    Column numbers;
+    numbers.name = column.name;
+    for (std::int64_t row = 0; row < column.size(); ++row) {
+      double value = 0;
+      const std::string field = column.field(row);
+      if (column.missing(row)) {
+        value = std::numeric_limits<double>::quiet_NaN();
+      } else if (!parse_number(trim(field), '.', value)) {
+        fail("read_table: '{}', row {}: '{}' in column '{}' is not a number; correct it, or leave it out", table.source,
+             row + 1, shown(field), shown(column.name));
+      }
+      numbers.numbers.push_back(value);
+    }
+    column = std::move(numbers);
+  }
+}
+
+Table read_table(const std::string& path, const CsvOptions& options) {
+  const TableFile kind = table_file(path);
+  if (kind == TableFile::kCsv) return read_csv(path, options);
+  Table table = kind == TableFile::kNpz ? read_npz_table(path) : read_arrow(path, kind);
+  if (table.rows == 0) fail("read_table: '{}' has no rows; add at least one", path);
+  settle_types(table, options);
+  return table;
+}
+
+#ifndef PELLUCID_ARROW
+bool reads_arrow() { return false; }
+
+Table read_arrow(const std::string& path, TableFile kind) {
+  fail("read_table: '{}' is {}, which this build does not read; build with `make build ARROW=1`, or export it as CSV",
+       path, kind == TableFile::kParquet ? "a Parquet file" : "an Arrow file");
+}
+#endif
+
+}  // namespace pellucid::io
