@@ -69,6 +69,8 @@ PUBLIC = {
     "minimize.h": "optim",
     "augment.h": "nn",
     "data.h": "data",
+    "schema.h": "data",
+    "checks.h": "data",
     "io.h": "io",
     "assessment.h": "train",
     "metrics.h": "train",

@@ -42,6 +42,7 @@ void add_train(CLI::App& program, Action& action);
 void add_predict(CLI::App& program, Action& action);
 void add_evaluate(CLI::App& program, Action& action);
 void add_inspect(CLI::App& program, Action& action);
+void add_schema(CLI::App& program, Action& action);
 void add_ops(CLI::App& program, Action& action);
 
 /// How --help looks.
@@ -74,8 +75,8 @@ bool on_terminal();
 /// Its columns; elsewhere what COLUMNS says, else 80.
 std::size_t terminal_columns();
 
-/// A live line on the terminal that standard error is, while a file is read: for io::CsvOptions::progress. Nothing
-/// where it is none.
+/// How far the reading of a file has come, with its rate and the time left: for io::CsvOptions::progress. A live line
+/// on the terminal that standard error is; where it is none, a plain line every ten seconds.
 std::function<void(const io::CsvProgress&)> reading_line(const std::string& source);
 
 /// "1,234,567".

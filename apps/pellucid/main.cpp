@@ -21,6 +21,7 @@ constexpr const char* kFooter =
     "  pellucid predict income.safetensors new.csv > out.csv\n"
     "  pellucid evaluate income.safetensors held-out.csv\n"
     "  pellucid inspect income.safetensors\n"
+    "  pellucid schema income.csv\n"
     "  pellucid train /usr/share/datasets/fashion-mnist --hidden 256,128 --epochs 10\n\n"
     "`pellucid VERB --help` has the options of a verb.\n\n"
     "Exit status\n"
@@ -82,6 +83,7 @@ int run(int argc, char** argv) {
   add_predict(program, action);
   add_evaluate(program, action);
   add_inspect(program, action);
+  add_schema(program, action);
   add_ops(program, action);
   std::vector<std::string> verbs;
   for (const CLI::App* verb : program.get_subcommands([](const CLI::App*) { return true; })) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/fail.h"
 #include "base/thread_pool.h"
@@ -27,13 +28,62 @@ io::CsvOptions reading_for(const Model& model, const std::string& path, bool tar
   return options;
 }
 
+// The table's rows, piece by piece where the file is CSV, else all at once.
+class Pieces {
+ public:
+  Pieces(const std::string& path, const io::CsvOptions& options) : path_(path) {
+    if (io::table_file(path) == io::TableFile::kCsv) {
+      stream_.emplace(path, options);
+      return;
+    }
+    whole_ = io::read_table(path, options);
+    for (const io::Column& column : whole_.columns) names_.push_back(column.name);
+  }
+  const std::vector<std::string>& columns() const { return stream_ ? stream_->columns() : names_; }
+  bool next(std::vector<io::Table>& tables) {
+    if (stream_) return stream_->next(tables);
+    const bool first = whole_.rows > 0;
+    tables.clear();
+    if (first) tables.push_back(std::move(whole_));
+    whole_ = {};
+    return first;
+  }
+  /// "'x.csv', line 7", of a row counted from 0.
+  std::string place_of(std::int64_t row) {
+    if (stream_) return fmt::format("'{}', line {}", path_, stream_->line_of(row));
+    return fmt::format("'{}', row {}", path_, row + 1);
+  }
+
+ private:
+  std::string path_;
+  std::optional<io::CsvStream> stream_;
+  io::Table whole_;
+  std::vector<std::string> names_;
+};
+
 // Says early, and with all of the file's columns, which ones the model lacks.
-void check_columns(const Model& model, const io::CsvStream& stream, const std::string& path, bool targets) {
+void check_columns(const Model& model, const Pieces& stream, const std::string& path, bool targets) {
   io::Table table;
   table.source = path;
   for (const std::string& name : stream.columns()) table.columns.emplace_back().name = name;
   data::encode(model.table, table, {});
   if (targets) table.at(model.target.name);
+}
+
+// Says in which line a value is one that the model's schema refuses, if any is. `before`: rows of the file before
+// these.
+void check_values(const Model& model, const std::vector<io::Table>& tables, const std::vector<data::Rows>& rows,
+                  std::int64_t before, Pieces& stream) {
+  std::vector<std::optional<data::Breach>> breaches(tables.size());
+  base::parallel_for(static_cast<std::int64_t>(tables.size()), [&](std::int64_t i) {
+    const auto k = static_cast<std::size_t>(i);
+    breaches[k] = data::find_breach(model.table.schema, tables[k], rows[k]);
+  });
+  for (std::size_t k = 0; k < tables.size(); before += tables[k++].rows) {
+    if (!breaches[k]) continue;
+    base::fail("{}: column '{}' {}; correct it, or train with another schema",
+               stream.place_of(before + breaches[k]->row), breaches[k]->column, breaches[k]->what);
+  }
 }
 
 // The target's values of all rows that have one, in one column.
@@ -107,7 +157,7 @@ Streamed stream_predictions(Model& model, const std::string& path, bool targets,
   if (data::recognise(path) != data::Source::kTable) {
     base::fail("'{}' holds pictures, and the model was trained on a table; give a CSV file", path);
   }
-  io::CsvStream stream(path, reading_for(model, path, targets));
+  Pieces stream(path, reading_for(model, path, targets));
   check_columns(model, stream, path, targets);
   const auto width = static_cast<std::size_t>(model.table.inputs());
   Streamed result;
@@ -132,6 +182,7 @@ Streamed stream_predictions(Model& model, const std::string& path, bool targets,
       at[k] = end;
       end += rows[k].size();
     }
+    check_values(model, tables, rows, result.rows + result.unlabelled, stream);
     batch.resize(end);
     std::vector<data::EncodedCounts> counts(tables.size());
     base::parallel_for(static_cast<std::int64_t>(tables.size()), [&](std::int64_t i) {

@@ -59,6 +59,34 @@ void add_train(CLI::App& program, Action& action) {
       ->delimiter(',')
       ->type_name("COLUMNS")
       ->group("Data");
+  verb.add_option("--schema", o.schema,
+                  "A file of `pellucid schema`, edited or not: types, roles and what is refused (found out)")
+      ->type_name("FILE")
+      ->group("Data");
+  verb.add_option("--scaling", t.scaling, "How numbers are brought to scale: robust, standard, quantile, none (robust)")
+      ->transform(
+          unnamed(CLI::CheckedTransformer(std::map<std::string, data::Scaling>{{"robust", data::Scaling::kRobust},
+                                                                               {"standard", data::Scaling::kStandard},
+                                                                               {"quantile", data::Scaling::kQuantile},
+                                                                               {"none", data::Scaling::kNone}})))
+      ->type_name("KIND")
+      ->group("Data");
+  verb.add_option("--group", t.group, "The column that says which rows belong together: they are held out together")
+      ->type_name("COLUMN")
+      ->group("Data");
+  verb.add_option("--time-column", t.time_column, "The column that says when a row was: the newest rows are held out")
+      ->type_name("COLUMN")
+      ->group("Data");
+  verb.add_option("--weight", t.weight, "The column that says how much a row counts in training")
+      ->type_name("COLUMN")
+      ->group("Data");
+  verb.add_option("--folds", o.folds, "Before the model, train so many with another part of the rows held out each")
+      ->check(unnamed(CLI::Range(2, 1000)))
+      ->type_name("K")
+      ->group("Data");
+  verb.add_option("--oof", o.oof, "With --folds: a CSV file of what is predicted for each row while it is held out")
+      ->type_name("FILE")
+      ->group("Data");
   verb.add_option("--classes", o.classes, "Names for the classes of pictures, in the order of their numbers")
       ->delimiter(',')
       ->type_name("NAMES")

@@ -85,6 +85,13 @@ void check_options(const TrainOptions& options) {
   if (!options.target.empty() || options.task == "regression" || !table.ignore.empty() || table.test > 0) {
     usage("--target, --task regression, --ignore and --test are for tables, and '{}' holds pictures", options.data);
   }
+  if (!options.schema.empty() || options.folds > 0 || !options.oof.empty() || !table.group.empty() ||
+      !table.time_column.empty() || !table.weight.empty() || table.scaling != data::Scaling::kRobust) {
+    usage(
+        "--schema, --group, --time-column, --weight, --scaling, --folds and --oof are for tables, and '{}' holds "
+        "pictures",
+        options.data);
+  }
   if (table.fast || table.ensemble || table.time || table.tune || !options.class_weights.empty()) {
     usage("--fast, --ensemble, --time, --tune and --class-weights are for tables, and '{}' holds pictures",
           options.data);

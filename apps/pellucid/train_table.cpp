@@ -1,8 +1,10 @@
 // Training on a table: the library's fit_table, and what is shown of it.
 #include <optional>
 
+#include "folds.h"
 #include "pellucid/io.h"
 #include "report.h"
+#include "schema_file.h"
 #include "training.h"
 
 namespace pellucid::cli {
@@ -64,6 +66,7 @@ void show_table(const TrainOptions& options, const TablePlan& plan, const io::Ta
                  {"class_counts", plan.class_counts},
                  {"columns", columns},
                  {"left_out", dropped},
+                 {"warnings", plan.warnings},
                  {"training_rows", plan.training_rows},
                  {"validation_rows", plan.validation_rows},
                  {"test_rows", plan.test_rows}});
@@ -93,20 +96,32 @@ Trained train_table(const TrainOptions& options, RunFolder& run) {
   if (options.network == "conv") {
     usage("--network conv is for pictures, and '{}' is a table; leave it out", options.data);
   }
+  if (!options.oof.empty() && options.folds == 0) {
+    usage("--oof '{}' is for what --folds predict; add --folds 5, or leave it out", options.oof);
+  }
+  if (!options.oof.empty()) io::check_writable(options.oof);
   io::CsvOptions reading;
-  if (!options.quiet && !options.json) reading.progress = reading_line(options.data);
-  const io::Table table = io::read_csv(options.data, reading);
-  data::TargetGuess guess{.name = options.target, .reason = ""};
-  if (options.target.empty()) guess = data::guess_target(table);
-
   TableOptions fitting = options.table;
+  std::string named = options.target;
+  if (!options.schema.empty()) {
+    fitting.schema = read_schema(options.schema);
+    reading = data::csv_options(*fitting.schema);
+    if (named.empty()) named = fitting.schema->with_role(data::Role::kTarget);
+  }
+  if (!options.quiet && !options.json) reading.progress = reading_line(options.data);
+  const io::Table table = io::read_table(options.data, reading);
+  data::TargetGuess guess{.name = named, .reason = ""};
+  if (named.empty()) guess = data::guess_target(table);
   if (options.task == "classification") fitting.task = data::Task::kClassification;
   if (options.task == "regression") fitting.task = data::Task::kRegression;
+  Json folds;
+  if (options.folds > 0) folds = run_folds(options, table, guess.name, fitting);
   fitting.checkpoint = run.checkpoint();
   std::optional<ProgressView> view;
   fitting.on_plan = [&](const TablePlan& plan) {
     const data::Target& target = plan.model.target();
     show_table(options, plan, table, guess.reason);
+    for (const std::string& warning : plan.warnings) warn(warning);
     show_plan(options, Json::parse(plan.recipe), plan.model.network, {plan.model.preprocessing.inputs()},
               plan.model.classifies() ? static_cast<std::int64_t>(target.classes.size()) : 1, plan.training_rows,
               plan.validation_rows);
@@ -130,6 +145,7 @@ Trained train_table(const TrainOptions& options, RunFolder& run) {
   Trained trained;
   trained.model = model_of(std::move(fit.model));
   trained.model.training["data"]["name"] = base_name(options.data);
+  if (options.folds > 0) trained.model.training["folds"] = std::move(folds);
   trained.result = std::move(fit.training);
   trained.validation = std::move(fit.validation);
   trained.folds = trained.model.training.at("recipe").value("folds", false);

@@ -20,6 +20,9 @@ struct TrainOptions {
   std::string task = "auto";
   std::vector<std::string> classes;        // names for the classes of pictures
   std::vector<std::int64_t> size;          // of pictures: empty, one number, or height and width
+  std::string schema;                      // a file
+  int folds = 0;                           // 0: none
+  std::string oof;                         // where their predictions go
   std::string network = "dense";           // or conv, for pictures
   std::vector<std::string> class_weights;  // as they were given
   TableOptions table;                      // what pictures have of it serves them too

@@ -14,6 +14,7 @@
 
 #include "pellucid/array.h"
 #include "pellucid/io.h"
+#include "pellucid/schema.h"
 
 namespace pellucid::data {
 
@@ -91,6 +92,24 @@ Split split(std::span<const std::int64_t> rows, double fraction, std::uint64_t s
 std::vector<Split> folds(std::span<const std::int64_t> rows, int count, std::uint64_t seed,
                          std::span<const std::int32_t> classes = {});
 
+/// The same with whole groups, `groups` having one for each row of the table and -1 for a row that is one of its own:
+/// rows of one group stay together, and the part held out comes as near to its share as that allows. Throws Error as
+/// split does, and where a fraction is to be held out and there is one group alone.
+Split split_groups(std::span<const std::int64_t> rows, double fraction, std::uint64_t seed,
+                   std::span<const std::int32_t> groups);
+std::vector<Split> fold_groups(std::span<const std::int64_t> rows, int count, std::uint64_t seed,
+                               std::span<const std::int32_t> groups);
+/// Holds out the newest rows by `times`, one for each row of the table; rows of the oldest time held out stay together
+/// with those before them, and rows without a time (NaN) count as old. Throws Error as split does, and where a fraction
+/// is to be held out and all times are the same.
+Split split_newest(std::span<const std::int64_t> rows, double fraction, std::span<const double> times);
+
+/// The values of a column as groups for these: a number for each, -1 where missing.
+std::vector<std::int32_t> groups_of(const Table& table, const std::string& column);
+/// The values of a column as times: numbers, or dates and times in one of the formats that are known, as days. Throws
+/// Error naming the row where a text is no date as the others are.
+std::vector<double> times_of(const Table& table, const std::string& column);
+
 // ---- Preprocessing of tables ----------------------------------------------------------------------------------------
 
 enum class Scaling {
@@ -113,6 +132,8 @@ struct PreprocessOptions {
   int embed_above = 1 << 30;
   int max_embedded = 1024;
   int min_embedded = 3;
+  /// What the columns are and are for. Absent: as their values in the training rows say, with nothing refused.
+  std::optional<Schema> schema = {};
 };
 
 /// One number that is a part of a column's value, and how it is brought to scale.
@@ -158,6 +179,7 @@ struct Preprocessing {
   std::vector<std::pair<std::string, std::string>> dropped;  // column, reason
   std::vector<std::string> missing;                          // as in io::CsvOptions
   std::vector<std::string> missing_numbers;
+  Schema schema = {};  // the one that was given, or found in the training rows; of no columns in older files
 
   std::int64_t inputs() const;
   /// "age", "age is missing", "job=fixed", ...: one for each input.
@@ -169,9 +191,11 @@ struct Preprocessing {
   std::vector<Embedded> embedded() const;
 };
 
-/// Fits to the training rows alone. Columns that do not change, and identifiers (text that differs in every row;
+/// Fits to the training rows alone; what a schema says counts more than what the values look like, and columns that it
+/// does not have are dropped. Columns that do not change, and identifiers (text that differs in every row;
 /// numbers that do, in a column named id or index), are dropped, and the reason is kept. `csv` says how the table was
-/// read. Throws Error where no column is left, no row is given, or a column to be ignored is not there.
+/// read. Throws Error where no column is left, no row is given, a column of the schema or one to be ignored is not
+/// there, or a column is text and the schema says numbers.
 Preprocessing fit_preprocessing(const Table& table, const Target& target, std::span<const std::int64_t> training,
                                 const PreprocessOptions& options = {}, const io::CsvOptions& csv = {});
 
@@ -185,7 +209,8 @@ struct Encoded {
 };
 
 /// The rows as inputs. Columns are found by name, in any order; others are ignored. Throws Error naming the columns
-/// that are not there, and where a column of numbers is text now.
+/// that are not there, and where a column of numbers is text now; and naming row and column where a value is one that
+/// the schema refuses.
 Encoded encode(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows);
 
 /// JSON with sorted keys; doubles read back the same.
@@ -218,8 +243,9 @@ struct PictureOptions {
 
 /// What a path holds, seen from its first bytes and names.
 enum class Source { kTable, kPictures };
-/// A folder with IDX files, with PNG or JPEG files or with folders of them, a PNG or JPEG file, or an NPZ file:
-/// pictures. Any other file: a table. Throws Error for what is not there, and for a folder without any of these.
+/// A folder with IDX files, with PNG or JPEG files or with folders of them, a PNG or JPEG file, or an NPZ file with an
+/// array of three axes or more: pictures. Any other file: a table. Throws Error for what is not there, and for a folder
+/// without any of these.
 Source recognise(const std::string& path);
 
 /// A folder of IDX files named as MNIST's (train-images-idx3-ubyte, t10k-labels-idx1-ubyte.gz, ...; "test" for "t10k"),

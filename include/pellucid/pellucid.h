@@ -4,6 +4,7 @@
 #include "pellucid/array.h"           // IWYU pragma: export
 #include "pellucid/assessment.h"      // IWYU pragma: export
 #include "pellucid/augment.h"         // IWYU pragma: export
+#include "pellucid/checks.h"          // IWYU pragma: export
 #include "pellucid/data.h"            // IWYU pragma: export
 #include "pellucid/dtype.h"           // IWYU pragma: export
 #include "pellucid/error.h"           // IWYU pragma: export

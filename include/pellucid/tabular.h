@@ -48,6 +48,15 @@ struct TableOptions {
   std::optional<double> validation = {};
   /// The share of rows kept for a last test that nothing is chosen by, in [0, 1).
   double test = 0;
+  /// What the columns are and are for; absent: found out. Roles in it count where the names below are empty.
+  std::optional<data::Schema> schema = {};
+  /// Columns that are not learned from: rows of one group are held out together; the rows with the newest time are held
+  /// out; what rows count in training. Empty: none. With a group or a time, `validation` is 0.2 where it is absent.
+  std::string group = {}, time_column = {}, weight = {};
+  /// Rows of the table for the last test, in the place of a share.
+  data::Rows test_rows = {};
+  /// How numbers are brought to scale.
+  data::Scaling scaling = data::Scaling::kRobust;
   /// How much each row of the table counts; empty: all the same.
   std::vector<double> sample_weights = {};
   /// Each class counts as if all were equally frequent; for classification.
@@ -156,6 +165,7 @@ struct TablePlan {
   std::string recipe;                      // every choice, as JSON
   std::int64_t epochs = 0;                 // the most
   bool may_stop_early = false;
+  std::vector<std::string> warnings;  // leaks, rows that are in two parts
 };
 
 /// What the model says of rows that it was not fitted to.
@@ -177,6 +187,21 @@ struct TableFit {
 TableFit fit_table(const io::Table& table, const std::string& target, const TableOptions& options = {});
 /// The same for numbers: x (rows, columns), y (rows). The columns are called x0, x1, ..., the target y. NaN is missing.
 TableFit fit_table(const Array& x, const Array& y, const TableOptions& options = {});
+
+/// Models that each held out another part of the rows, and what they say of it.
+struct FoldsFit {
+  std::vector<TableFit> fits;  // each with its part as `test`
+  data::Rows rows;             // all labelled rows, ascending
+  std::vector<int> fold;       // that held out each of them, from 0
+  io::Table predictions;       // for each of them, as data::decode_predictions
+};
+/// Trains `count` models, each with one of as many parts held out for the test: by classes, or by whole groups;
+/// `on_fold` is called after each. After an interrupt, the models so far, and no predictions. Throws as fit_table, and
+/// OptionError for a time or a test.
+FoldsFit fit_folds(const io::Table& table, const std::string& target, int count, const TableOptions& options = {},
+                   const std::function<void(int fold, const TableFit& fit)>& on_fold = {});
+/// Columns row (from 1), fold (from 1), the target, "predicted TARGET", and those of data::decode_predictions.
+io::Table out_of_fold_table(const FoldsFit& folds, const io::Table& table, const std::string& target);
 
 /// Goes on with a model that is there: `options.epochs` (absent: 1) more passes over the rows of the table, which is
 /// brought into the terms that the model has. Its preprocessing and calibration stay. Throws Error as fit_table does,

@@ -68,7 +68,11 @@ class Levels {
 class Encoder {
  public:
   Encoder(const Preprocessing& preprocessing, const Table& table, RowSpan rows, float* x)
-      : table_(table), rows_(rows), width_(static_cast<std::size_t>(preprocessing.inputs())), x_(x) {
+      : schema_(preprocessing.schema),
+        table_(table),
+        rows_(rows),
+        width_(static_cast<std::size_t>(preprocessing.inputs())),
+        x_(x) {
     std::fill_n(x, rows.size() * width_, 0.0F);
   }
 
@@ -113,6 +117,8 @@ class Encoder {
           "leave the field empty where the value is missing",
           shown(column.name), table_.source, shown(column.levels.front()));
     }
+    const ColumnSchema* schema = schema_.find(feature.column);
+    const bool clips = schema != nullptr && schema->out_of_range == OutOfRange::kClip && schema->low && schema->high;
     constexpr std::size_t kStep = 256;
     std::array<double, kStep> values{};
     for (std::size_t from = 0; from < rows_.size(); from += kStep) {
@@ -120,6 +126,9 @@ class Encoder {
       for (std::size_t i = 0; i < count; ++i) {
         values[i] = column.text ? kMissing : column.numbers[static_cast<std::size_t>(rows_[from + i])];
         if (std::isnan(values[i])) note_missing(feature, from + i);
+      }
+      if (clips) {
+        for (std::size_t i = 0; i < count; ++i) values[i] = std::clamp(values[i], *schema->low, *schema->high);
       }
       scale(feature.numbers.front(), {values.data(), count});
       for (std::size_t i = 0; i < count; ++i) *inputs(from + i) = static_cast<float>(values[i]);
@@ -184,6 +193,7 @@ class Encoder {
     });
   }
 
+  const Schema& schema_;
   const Table& table_;
   RowSpan rows_;
   std::size_t width_;
@@ -233,6 +243,11 @@ EncodedCounts encode_rows(const Preprocessing& preprocessing, const Table& table
 }
 
 Encoded encode(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows) {
+  check_rows("encode", table, rows);
+  if (const auto breach = find_breach(preprocessing.schema, table, rows)) {
+    fail("encode: '{}', row {}: column '{}' {}; correct it, or the schema", table.source, breach->row + 1,
+         shown(breach->column), breach->what);
+  }
   const std::int64_t width = preprocessing.inputs();
   std::vector<float> x(rows.size() * static_cast<std::size_t>(width));
   EncodedCounts counts = encode_rows(preprocessing, table, rows, x.data());

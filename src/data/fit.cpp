@@ -1,16 +1,15 @@
 // Fitting the preprocessing of a table to its training rows.
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <cmath>
-#include <map>
 #include <optional>
 #include <unordered_set>
 
 #include "base/fail.h"
+#include "data/column_kind.h"
 #include "data/dates.h"
 #include "data/rows.h"
 #include "data/scaling.h"
-#include "data/words.h"
 #include "io/text.h"
 #include "pellucid/data.h"
 
@@ -27,25 +26,7 @@ struct Outcome {
   std::string reason;
 };
 
-// Row numbers and keys carry nothing that holds for other rows. Only a name can tell them from a measurement.
-bool is_identifier(const Column& column, RowSpan rows) {
-  constexpr std::size_t kFew = 20;
-  std::string name;
-  for (const char c : column.name) name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const bool named = name == "id" || name == "index" || name == "row" || name == "rownames" ||
-                     name.starts_with("unnamed:") || name == "column_1" || name.ends_with("_id") ||
-                     name.ends_with(" id");
-  if (!named || rows.size() < kFew) return false;
-  std::vector<double> values;
-  for (const std::int64_t row : rows) {
-    values.push_back(column.numbers[static_cast<std::size_t>(row)]);
-    if (values.back() != std::floor(values.back())) return false;  // NaN, too
-  }
-  std::sort(values.begin(), values.end());
-  return std::adjacent_find(values.begin(), values.end()) == values.end();
-}
-
-Outcome fit_numbers(const Column& column, RowSpan rows, const PreprocessOptions& options) {
+Outcome fit_numbers(const Column& column, RowSpan rows, Scaling scaling) {
   std::vector<double> values;
   std::int64_t missing = 0;
   for (const std::int64_t row : rows) {
@@ -54,8 +35,7 @@ Outcome fit_numbers(const Column& column, RowSpan rows, const PreprocessOptions&
     if (std::abs(x) <= kLargest) values.push_back(x);
   }
   if (values.empty()) return {{}, "has no value in the training rows"};
-  if (is_identifier(column, rows)) return {{}, "is an identifier: another whole number in each row"};
-  const std::optional<Number> number = fit_number(values, options.scaling);
+  const std::optional<Number> number = fit_number(values, scaling);
   if (!number && missing == 0) return {{}, base::format("is {} in each training row", io::to_text(values.front()))};
   Feature feature;
   feature.column = column.name;
@@ -65,217 +45,178 @@ Outcome fit_numbers(const Column& column, RowSpan rows, const PreprocessOptions&
   return {std::move(feature), ""};
 }
 
-// The first format by which all levels are dates. Where both orders of day and month fit, slashes mean the month first.
-std::optional<DateFormat> format_of(const Column& column, const std::vector<std::size_t>& seen) {
-  const auto fits = [&](DateFormat format) {
-    return std::all_of(seen.begin(), seen.end(),
-                       [&](std::size_t i) { return parse_date(column.levels[i], format).has_value(); });
-  };
-  for (const auto& [format, name] : kDateFormats) {
-    if (!fits(format)) continue;
-    const bool slashes = column.levels[seen.front()].find('/') != std::string::npos;
-    const bool other = format == DateFormat::kDayFirst && slashes && fits(DateFormat::kMonthFirst);
-    return other ? DateFormat::kMonthFirst : format;
-  }
-  return {};
-}
-
-// A column of dates or times, or nothing where some value is none.
-std::optional<Outcome> fit_dates(const Column& column, const std::vector<std::size_t>& seen,
-                                 const std::vector<std::int64_t>& counts, bool missing, Scaling scaling) {
-  const std::optional<DateFormat> format = format_of(column, seen);
-  if (!format) return {};
-  std::array<std::vector<double>, kDateParts.size()> values;
-  for (const std::size_t level : seen) {
-    const DateParts parts = parse_date(column.levels[level], *format).value();
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      values[i].insert(values[i].end(), static_cast<std::size_t>(counts[level]), parts[i]);
-    }
-  }
+Feature text_feature(const Column& column, const LevelCounts& counted, Feature::Kind kind) {
   Feature feature;
   feature.column = column.name;
-  feature.kind = Feature::Kind::kDate;
-  feature.format = name_of(*format);
-  feature.missing_input = missing;
+  feature.kind = kind;
+  feature.missing_input = counted.missing > 0;
+  return feature;
+}
+
+// Values that are no dates are passed over.
+Outcome fit_dates(const Column& column, const LevelCounts& counted, DateFormat format, Scaling scaling) {
+  std::array<std::vector<double>, kDateParts.size()> values;
+  for (const std::size_t level : counted.seen) {
+    const auto parts = parse_date(column.levels[level], format);
+    if (!parts) continue;
+    for (std::size_t i = 0; i < parts->size(); ++i) {
+      values[i].insert(values[i].end(), static_cast<std::size_t>(counted.counts[level]), (*parts)[i]);
+    }
+  }
+  if (values[0].empty()) return {{}, "has no date in the training rows"};
+  Feature feature = text_feature(column, counted, Feature::Kind::kDate);
+  feature.format = name_of(format);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::optional<Number> number = fit_number(std::move(values[i]), scaling);
     if (!number) continue;
     feature.numbers.push_back(*number);
     feature.parts.emplace_back(kDateParts[i]);
   }
-  if (feature.parts.empty() && !missing) return Outcome{{}, "is one date in each training row"};
-  return Outcome{std::move(feature), ""};
+  if (feature.parts.empty() && !feature.missing_input) return {{}, "is one date in each training row"};
+  return {std::move(feature), ""};
 }
 
-// Running text, of three words or more on average, some of which come again, can be learned from by its words.
-std::optional<Feature> fit_text(const Column& column, const std::vector<std::size_t>& seen, std::size_t rows) {
-  constexpr std::size_t kFewRows = 100, kRowsOfBucket = 32;
-  if (rows < kFewRows) return {};
-  std::unordered_set<std::uint64_t> words;
-  std::size_t count = 0;
-  for (const std::size_t level : seen) {
-    each_word(column.levels[level], [&](std::string_view word) {
-      words.insert(hash_of(word));
-      ++count;
-    });
-  }
-  if (count < 3 * seen.size() || 2 * words.size() > count) return {};
-  Feature feature;
-  feature.column = column.name;
-  feature.kind = Feature::Kind::kText;
+Feature fit_words(const Column& column, const LevelCounts& counted) {
+  constexpr std::int64_t kRowsOfBucket = 32;
+  Feature feature = text_feature(column, counted, Feature::Kind::kText);
   feature.buckets = 8;
-  while (feature.buckets < 64 && static_cast<std::size_t>(feature.buckets) * kRowsOfBucket < rows) feature.buckets *= 2;
+  while (feature.buckets < 64 && feature.buckets * kRowsOfBucket < counted.present + counted.missing)
+    feature.buckets *= 2;
   return feature;
 }
 
-// The first is false.
-std::vector<std::string> boolean_levels(const Column& column, const std::vector<std::size_t>& seen) {
-  std::vector<std::string> texts;
-  for (const std::size_t i : seen) texts.push_back(column.levels[i]);
-  if (!are_booleans(texts)) return {};
-  std::sort(texts.begin(), texts.end(), [](const std::string& a, const std::string& b) {
-    return std::pair(*parse_boolean(a), std::string_view(a)) < std::pair(*parse_boolean(b), std::string_view(b));
-  });
-  return {texts.front(), texts.back()};
-}
-
 // The levels that get an input or a number of their own.
-std::vector<std::size_t> keep_frequent(const Column& column, std::vector<std::size_t> seen,
-                                       const std::vector<std::int64_t>& counts, int least, int most) {
-  std::erase_if(seen, [&](std::size_t i) { return counts[i] < least; });
+std::vector<std::size_t> keep_frequent(const Column& column, const LevelCounts& counted, int least, int most) {
+  std::vector<std::size_t> kept = counted.seen;
+  const std::vector<std::int64_t>& counts = counted.counts;
+  std::erase_if(kept, [&](std::size_t i) { return counts[i] < least; });
   // The most frequent first; equally frequent ones by name, so that the order of rows does not matter.
-  std::sort(seen.begin(), seen.end(), [&](std::size_t a, std::size_t b) {
+  std::sort(kept.begin(), kept.end(), [&](std::size_t a, std::size_t b) {
     return counts[a] != counts[b] ? counts[a] > counts[b] : column.levels[a] < column.levels[b];
   });
-  seen.resize(std::min(seen.size(), static_cast<std::size_t>(most)));
-  return seen;
+  kept.resize(std::min(kept.size(), static_cast<std::size_t>(most)));
+  return kept;
 }
 
-Outcome fit_text_column(const Column& column, RowSpan rows, const PreprocessOptions& options) {
-  std::vector<std::int64_t> counts(column.levels.size());
-  std::int64_t present = 0;
-  for (const std::int64_t row : rows) {
-    const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
-    if (code < 0) continue;
-    ++counts[static_cast<std::size_t>(code)];
-    ++present;
-  }
-  const std::int64_t missing = static_cast<std::int64_t>(rows.size()) - present;
-  std::vector<std::size_t> seen;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] > 0) seen.push_back(i);
-  }
-  if (seen.empty()) return {{}, "has no value in the training rows"};
-  if (auto dates = fit_dates(column, seen, counts, missing > 0, options.scaling)) return std::move(*dates);
-  const auto distinct = static_cast<std::int64_t>(seen.size());
-  if (distinct == 1 && missing == 0)
-    return {{}, base::format("is '{}' in each training row", shown(column.levels[seen[0]]))};
-  Feature feature;
-  feature.column = column.name;
-  feature.missing_input = missing > 0;
-  feature.levels = boolean_levels(column, seen);
-  if (!feature.levels.empty()) {
-    feature.kind = Feature::Kind::kBoolean;
-    return {std::move(feature), ""};
-  }
-  const auto as_text = [&]() -> std::optional<Feature> {
-    std::optional<Feature> text = fit_text(column, seen, rows.size());
-    if (text) text->missing_input = missing > 0;
-    return text;
-  };
-  if (distinct > 2 && distinct == present) {
-    if (auto text = as_text()) return {std::move(text), ""};
-    return {{}, "is an identifier: another text in each row"};
-  }
-
+// Where rare values are many and the column may be running text, it is taken as that.
+Outcome fit_category(const Column& column, const LevelCounts& counted, const PreprocessOptions& options,
+                     bool may_be_words) {
   constexpr std::int64_t kFew = 16;
-  std::vector<std::size_t> kept = seen;
+  const auto distinct = static_cast<std::int64_t>(counted.seen.size());
+  Feature feature = text_feature(column, counted, Feature::Kind::kCategory);
+  std::vector<std::size_t> kept = counted.seen;
+  int least = options.min_count;
   if (distinct > options.embed_above) {
     feature.kind = Feature::Kind::kEmbedded;
-    kept = keep_frequent(column, seen, counts, options.min_embedded, options.max_embedded);
-  } else if (distinct > kFew && (distinct > options.max_levels || distinct * 4 > present)) {
-    feature.kind = Feature::Kind::kCategory;
-    kept = keep_frequent(column, seen, counts, options.min_count, options.max_levels);
+    kept = keep_frequent(column, counted, least = options.min_embedded, options.max_embedded);
+  } else if (distinct > kFew && (distinct > options.max_levels || distinct * 4 > counted.present)) {
+    kept = keep_frequent(column, counted, least, options.max_levels);
     std::int64_t covered = 0;
-    for (const std::size_t i : kept) covered += counts[i];
-    if (2 * covered < present) {
-      if (auto text = as_text()) return {std::move(text), ""};
-    }
-  } else {
-    feature.kind = distinct == 2 ? Feature::Kind::kBinary : Feature::Kind::kCategory;
+    for (const std::size_t i : kept) covered += counted.counts[i];
+    if (may_be_words && 2 * covered < counted.present) return {fit_words(column, counted), ""};
+  } else if (distinct == 2) {
+    feature.kind = Feature::Kind::kBinary;
   }
   if (kept.empty()) {
-    return {{},
-            base::format("has {} different texts, none in {} training rows or more", distinct,
-                         feature.kind == Feature::Kind::kEmbedded ? options.min_embedded : options.min_count)};
+    return {{}, base::format("has {} different texts, none in {} training rows or more", distinct, least)};
   }
-  feature.other_input = kept.size() < seen.size();
+  feature.other_input = kept.size() < counted.seen.size();
   for (const std::size_t i : kept) feature.levels.push_back(column.levels[i]);
   std::sort(feature.levels.begin(), feature.levels.end());
   return {std::move(feature), ""};
 }
 
-Outcome fit_column(const Column& column, RowSpan rows, const PreprocessOptions& options) {
-  return column.text ? fit_text_column(column, rows, options) : fit_numbers(column, rows, options);
+// A column of text by what its values say.
+Outcome fit_texts(const Column& column, RowSpan rows, const PreprocessOptions& options) {
+  const LevelCounts counted = count_levels(column, rows);
+  const std::vector<std::size_t>& seen = counted.seen;
+  if (seen.empty()) return {{}, "has no value in the training rows"};
+  if (const auto format = date_format_of(column, seen)) return fit_dates(column, counted, *format, options.scaling);
+  if (seen.size() == 1 && counted.missing == 0)
+    return {{}, base::format("is '{}' in each training row", shown(column.levels[seen[0]]))};
+  if (std::vector<std::string> levels = boolean_levels(column, seen); !levels.empty()) {
+    Feature feature = text_feature(column, counted, Feature::Kind::kBoolean);
+    feature.levels = std::move(levels);
+    return {std::move(feature), ""};
+  }
+  const bool words = is_running_text(column, seen, rows.size());
+  if (seen.size() > 2 && static_cast<std::int64_t>(seen.size()) == counted.present) {
+    if (words) return {fit_words(column, counted), ""};
+    return {{}, "is an identifier: another text in each row"};
+  }
+  return fit_category(column, counted, options, words);
+}
+
+// A column by what a schema says of it, if it holds that at all.
+Outcome fit_by_schema(const Column& column, RowSpan rows, const PreprocessOptions& options,
+                      const ColumnSchema& schema) {
+  if (!column.text) return fit_numbers(column, rows, options.scaling);
+  LevelCounts counted = count_levels(column, rows);
+  if (counted.seen.empty()) return {{}, "has no value in the training rows"};
+  switch (schema.type) {
+    case ColumnType::kDate:
+      return fit_dates(column, counted, date_format(schema.format).value(), options.scaling);
+    case ColumnType::kText:
+      return {fit_words(column, counted), ""};
+    case ColumnType::kBoolean: {
+      Feature feature = text_feature(column, counted, Feature::Kind::kBoolean);
+      feature.levels = schema.categories.size() == 2 ? schema.categories : std::vector<std::string>{"false", "true"};
+      return {std::move(feature), ""};
+    }
+    default:
+      break;
+  }
+  // What the list lacks counts as none of the known, and is what that means to the network.
+  const std::unordered_set<std::string_view> listed(schema.categories.begin(), schema.categories.end());
+  const std::size_t all = counted.seen.size();
+  if (!listed.empty()) std::erase_if(counted.seen, [&](std::size_t i) { return !listed.contains(column.levels[i]); });
+  if (counted.seen.empty()) return {{}, "has none of the schema's categories in the training rows"};
+  if (all == 1 && counted.missing == 0)
+    return {{}, base::format("is '{}' in each training row", shown(column.levels[counted.seen[0]]))};
+  Outcome outcome = fit_category(column, counted, options, false);
+  if (outcome.feature && counted.seen.size() < all) {
+    if (outcome.feature->kind == Feature::Kind::kBinary) outcome.feature->kind = Feature::Kind::kCategory;
+    outcome.feature->other_input = true;
+  }
+  return outcome;
+}
+
+std::string_view reason_of(Role role) {
+  switch (role) {
+    case Role::kGroup:
+      return "says which rows belong together";
+    case Role::kTime:
+      return "says which rows are newer";
+    case Role::kWeight:
+      return "says how much rows count";
+    default:
+      return "is to be ignored";
+  }
+}
+
+Outcome fit_column(const Column& given, RowSpan rows, const PreprocessOptions& options) {
+  const auto ignored = std::find(options.ignore.begin(), options.ignore.end(), given.name);
+  if (ignored != options.ignore.end()) return {{}, "is to be ignored"};
+  const ColumnSchema* schema = options.schema ? options.schema->find(given.name) : nullptr;
+  if (options.schema && schema == nullptr) return {{}, "is not in the schema"};
+  if (schema != nullptr && schema->role != Role::kInput) return {{}, std::string(reason_of(schema->role))};
+  const bool settled =
+      schema != nullptr && schema->type != ColumnType::kIdentifier && schema->type != ColumnType::kConstant;
+  if (!settled) {
+    if (given.text) return fit_texts(given, rows, options);
+    if (is_identifier(given, rows)) return {{}, "is an identifier: another whole number in each row"};
+    return fit_numbers(given, rows, options.scaling);
+  }
+  if (schema->is_number() && given.text && given.count_missing() < given.size()) {
+    fail("fit_preprocessing: column '{}' holds text ('{}'), and the schema says it is a {}; correct one of them",
+         shown(given.name), shown(given.levels.front()), name_of(schema->type));
+  }
+  const bool as_text =
+      schema->type == ColumnType::kCategory || schema->type == ColumnType::kText || schema->type == ColumnType::kDate;
+  return fit_by_schema(as_text ? text_of(given) : given, rows, options, *schema);
 }
 
 }  // namespace
-
-std::int64_t Feature::inputs() const {
-  std::size_t count = 1;
-  if (kind == Kind::kCategory) count = levels.size() + (other_input ? 1 : 0);
-  if (kind == Kind::kDate) count = parts.size();
-  if (kind == Kind::kText) count = static_cast<std::size_t>(buckets);
-  return static_cast<std::int64_t>(count) + (missing_input ? 1 : 0);
-}
-
-std::int64_t Preprocessing::inputs() const {
-  std::int64_t count = 0;
-  for (const Feature& feature : features) count += feature.inputs();
-  return count;
-}
-
-std::vector<std::string> Preprocessing::input_names() const {
-  std::vector<std::string> names;
-  for (const Feature& feature : features) {
-    switch (feature.kind) {
-      case Feature::Kind::kNumber:
-        names.push_back(feature.column);
-        break;
-      case Feature::Kind::kBinary:
-      case Feature::Kind::kBoolean:
-        names.push_back(feature.column + "=" + feature.levels[1]);
-        break;
-      case Feature::Kind::kCategory:
-        for (const std::string& level : feature.levels) names.push_back(feature.column + "=" + level);
-        if (feature.other_input) names.push_back(feature.column + " is another");
-        break;
-      case Feature::Kind::kEmbedded:
-        names.push_back(feature.column + ", by number");
-        break;
-      case Feature::Kind::kDate:
-        for (const std::string& part : feature.parts) names.push_back(feature.column + "." + part);
-        break;
-      case Feature::Kind::kText:
-        for (int i = 0; i < feature.buckets; ++i) names.push_back(base::format("{}, words {}", feature.column, i + 1));
-        break;
-    }
-    if (feature.missing_input) names.push_back(feature.column + " is missing");
-  }
-  return names;
-}
-
-std::vector<Preprocessing::Embedded> Preprocessing::embedded() const {
-  std::vector<Embedded> result;
-  std::int64_t input = 0;
-  for (const Feature& feature : features) {
-    if (feature.kind == Feature::Kind::kEmbedded) {
-      result.push_back({.input = input, .count = static_cast<std::int64_t>(feature.levels.size()) + 1});
-    }
-    input += feature.inputs();
-  }
-  return result;
-}
 
 Preprocessing fit_preprocessing(const Table& table, const Target& target, std::span<const std::int64_t> training,
                                 const PreprocessOptions& options, const io::CsvOptions& csv) {
@@ -283,12 +224,20 @@ Preprocessing fit_preprocessing(const Table& table, const Target& target, std::s
   check_rows("fit_preprocessing", table, training);
   table.at(target.name);
   for (const std::string& name : options.ignore) table.at(name);
-  Preprocessing result{
-      .target = target, .features = {}, .dropped = {}, .missing = csv.missing, .missing_numbers = csv.missing_numbers};
+  if (options.schema) {
+    for (const ColumnSchema& column : options.schema->columns) {
+      if (column.role != Role::kIgnore) table.at(column.name);
+    }
+  }
+  Preprocessing result{.target = target,
+                       .features = {},
+                       .dropped = {},
+                       .missing = csv.missing,
+                       .missing_numbers = csv.missing_numbers,
+                       .schema = options.schema ? *options.schema : find_schema(table, training, target.name)};
   for (const Column& column : table.columns) {
     if (column.name == target.name) continue;
-    const bool ignored = std::find(options.ignore.begin(), options.ignore.end(), column.name) != options.ignore.end();
-    Outcome outcome = ignored ? Outcome{{}, "is to be ignored"} : fit_column(column, training, options);
+    Outcome outcome = fit_column(column, training, options);
     if (outcome.feature) {
       result.features.push_back(std::move(*outcome.feature));
     } else {

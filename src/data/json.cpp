@@ -10,6 +10,7 @@
 #include "data/scaling.h"
 #include "io/text.h"
 #include "pellucid/data.h"
+#include "pellucid/error.h"
 
 namespace pellucid::data {
 namespace {
@@ -208,6 +209,7 @@ std::string to_json(const Preprocessing& preprocessing) {
                {"features", Json::array()},
                {"dropped", Json::array()}};
   for (const Feature& feature : preprocessing.features) json["features"].push_back(to_json(feature));
+  if (!preprocessing.schema.columns.empty()) json["schema"] = Json::parse(data::to_json(preprocessing.schema));
   for (const auto& [column, reason] : preprocessing.dropped) {
     json["dropped"].push_back({{"column", column}, {"reason", reason}});
   }
@@ -228,6 +230,13 @@ Preprocessing preprocessing_from_json(const std::string& text) {
   for (const Json& feature : features) {
     result.features.push_back(read_feature(feature));
     if (!columns.insert(result.features.back().column).second) damaged("a column has two features");
+  }
+  if (json.contains("schema")) {
+    try {
+      result.schema = schema_from_json(json["schema"].dump());
+    } catch (const Error& error) {
+      damaged(error.what());
+    }
   }
   const Json& dropped = at(json, "dropped");
   if (!dropped.is_array()) damaged("'dropped' is no list");

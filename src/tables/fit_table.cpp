@@ -9,6 +9,7 @@
 #include "pellucid/version.h"
 #include "tables/ensemble.h"
 #include "tables/recipe.h"
+#include "tables/rows.h"
 #include "tables/search.h"
 
 namespace pellucid {
@@ -46,24 +47,12 @@ io::Table with_categories(const io::Table& table, const std::vector<std::string>
   return changed;
 }
 
-struct RowParts {
-  data::Rows training, validation, test;
-};
-
-RowParts split_rows(const data::Rows& rows, const std::vector<std::int32_t>& classes, const TableOptions& options,
-                    double validation) {
-  RowParts parts{.training = rows, .validation = {}, .test = {}};
-  if (options.test > 0) {
-    data::Split split = data::split(rows, options.test, options.seed + 1, classes);
-    parts.test = std::move(split.held_out);
-    parts.training = std::move(split.training);
-  }
-  if (validation > 0) {
-    data::Split split = data::split(parts.training, validation, options.seed, classes);
-    parts.validation = std::move(split.held_out);
-    parts.training = std::move(split.training);
-  }
-  return parts;
+data::PreprocessOptions preprocess_options(const TableOptions& options) {
+  data::PreprocessOptions result;
+  result.scaling = options.scaling;
+  result.ignore = options.ignore;
+  result.schema = options.schema;
+  return result;
 }
 
 // Weights of the rows, with those of their classes in them; undefined where all are equal.
@@ -289,7 +278,8 @@ void train_ensemble(TableFit& result, Job& job, const TableOptions& options, con
 
 }  // namespace
 
-TableFit fit_table(const io::Table& given, const std::string& name, const TableOptions& options) {
+TableFit fit_table(const io::Table& given, const std::string& name, const TableOptions& asked) {
+  const TableOptions options = with_roles(given, name, asked);
   const io::Table table = with_categories(given, options.categories);
   const data::Rows rows = data::labelled_rows(table, name);
   // The classes are those of all rows, so that they are there to split by; the numbers come from training rows below.
@@ -297,13 +287,14 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
   check_options(options, table, whole);
   const double share = options.fast ? validation_share(options, data::Source::kTable) : options.validation.value_or(0);
   Job job;
-  const RowParts& parts = job.parts = split_rows(rows, data::class_numbers(whole, table), options, share);
+  const RowParts& parts = job.parts = split_rows(table, rows, data::class_numbers(whole, table), options, share);
 
   TableFit result;
   TableModel& model = result.model;
   const data::Target fitted = data::fit_target(table, name, whole.task, parts.training);
   model.preprocessing =
-      data::fit_preprocessing(table, fitted, parts.training, {.ignore = options.ignore}, io::CsvOptions{});
+      data::fit_preprocessing(table, fitted, parts.training, preprocess_options(options), io::CsvOptions{});
+  const std::vector<std::string> warnings = warnings_of(model.preprocessing, table, parts);
   const data::Target& target = model.target();
   const bool classes = model.classifies();
   const auto examples = [&](const data::Rows& chosen) {
@@ -338,7 +329,8 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
                      .class_counts = counts,
                      .recipe = to_json(job.recipe).dump(),
                      .epochs = job.recipe.epochs,
-                     .may_stop_early = job.recipe.patience.has_value()});
+                     .may_stop_early = job.recipe.patience.has_value(),
+                     .warnings = warnings});
   }
   if (ensemble) {
     train_ensemble(result, job, options, table);
@@ -352,6 +344,7 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
                     {"training_rows", count},
                     {"validation_rows", parts.validation.size()},
                     {"test_rows", parts.test.size()}};
+  record["data"]["warnings"] = warnings;
   json& columns = record["data"]["columns"] = json::array();
   for (const io::Column& column : table.columns) {
     if (column.name != name) columns.push_back(column.name);
