@@ -36,6 +36,9 @@ std::shared_ptr<arrow::Table> read_ipc(const std::shared_ptr<arrow::io::RandomAc
                                        const std::string& path) {
   const auto magic = checked(file->ReadAt(0, 6), path);
   if (magic->ToString() != "ARROW1") {
+    if (const arrow::Status status = file->Seek(0); !status.ok()) {
+      fail("read_table: '{}': {}; write it again", path, shown(status.message()));
+    }
     return checked(checked(arrow::ipc::RecordBatchStreamReader::Open(file), path)->ToTable(), path);
   }
   const auto reader = checked(arrow::ipc::RecordBatchFileReader::Open(file), path);
