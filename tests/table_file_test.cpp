@@ -132,6 +132,8 @@ TEST(Arrow, OthersAreRefused) {
       "read_table: '" + lists +
           "': column 'parts' is of the type list<element: int64>, which is neither numbers, text nor dates; leave it "
           "out");
+  const std::string twice = folder.add("t.arrow", from_hex(json["twice"].get<std::string>()));
+  EXPECT_EQ(message_of([&] { io::read_table(twice); }), "read_table: '" + twice + "' has two columns 'a'; rename one");
   // Cut off anywhere, a file is refused or read, never more.
   for (const char* name : {"zstd.parquet", "file.arrow", "stream.arrows"}) {
     const std::string bytes = from_hex(json["files"][name].get<std::string>());

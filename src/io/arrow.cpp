@@ -251,10 +251,6 @@ Table read_arrow(const std::string& path, TableFile kind) {
     Filler filler(column, path);
     for (const auto& chunk : read->column(c)->chunks()) filler.add(*chunk);
     column.text = column.text || !column.codes.empty();
-    if (column.text && !column.numbers.empty()) {
-      fail("read_table: '{}': column '{}' is numbers in one part and text in another; write it again", path,
-           shown(name));
-    }
   }
   return table;
 }

@@ -63,6 +63,7 @@ def feather(table, path):
 every = columns()
 table = pa.table({name: array for name, (array, _) in every.items()})
 listed = pa.table({"a": [1, 2], "parts": [[1], [2, 3]]})
+twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
 files = {
     "plain.parquet": written("x", lambda path: pq.write_table(table, path)),
     "zstd.parquet": written("x", lambda path: pq.write_table(table, path, compression="zstd", row_group_size=2)),
@@ -72,6 +73,7 @@ files = {
 (HERE / "arrow.json").write_text(json.dumps({
     "files": files,
     "listed": written("x", lambda path: pq.write_table(listed, path)),
+    "twice": written("x", lambda path: feather(twice, path)),
     "columns": {name: fields for name, (_, fields) in every.items()},
     "text": [name for name, (array, _) in every.items() if not array.type.equals(pa.bool_())
              and str(array.type).split("<")[0].split("[")[0] in
