@@ -33,6 +33,13 @@ Array by_row(const nn::Sequential& network, const Problem& problem, const Folds&
   return (problem.rows.y.rank() == 1 ? softmax(sorted) : sorted).evaluate();
 }
 
+// The mean squared error of such outputs: of probabilities, or of standardised values.
+double error_of(const Array& outputs, const Problem& problem) {
+  const Array& y = problem.rows.y;
+  const Array miss = y.rank() == 1 ? outputs - one_hot(y, outputs.size(1)) : slice(outputs, 1, 0, 1) - y;
+  return mean(square(miss)).item<double>();
+}
+
 // All members of two ensembles as one.
 nn::Sequential joined(const Recipe& recipe, const Problem& problem, const nn::Sequential& a, const nn::Sequential& b) {
   nn::Sequential both = make_ensemble(recipe, problem.target.task, problem.rows.x.size(1), problem.numbers,
@@ -77,12 +84,16 @@ FitResult fit_for(nn::Sequential& network, Recipe& recipe, const Problem& proble
   if (result.reason == Reason::kDiverged || result.reason == Reason::kInterrupted) return result;
   Array sum = by_row(network, problem, folds);
   fitting.on_epoch = {};
-  std::int64_t ensembles = 1;
-  const double one = result.seconds;
-  while (left() > 1.1 * one && result.reason == Reason::kMaxEpochs) {
-    const std::uint64_t seed = problem.seed + 7919 * static_cast<std::uint64_t>(ensembles);
+  std::int64_t ensembles = 1, trained = 1;
+  double one = result.seconds, error = error_of(sum, problem);
+  bool longer = true;  // more epochs have not been found to be of no use
+  while (result.reason == Reason::kMaxEpochs) {
     Recipe next = recipe;
     next.members = members;
+    longer = longer && left() > 2.2 * one;
+    if (longer) next.epochs *= 2;
+    if (left() < 1.1 * one) break;
+    const std::uint64_t seed = problem.seed + 7919 * static_cast<std::uint64_t>(trained++);
     nn::Sequential other =
         make_ensemble(next, problem.target.task, problem.rows.x.size(1), problem.numbers, problem.outputs, seed);
     folds = problem.folds(members, seed);
@@ -94,7 +105,20 @@ FitResult fit_for(nn::Sequential& network, Recipe& recipe, const Problem& proble
       if (more.reason == Reason::kInterrupted) result.reason = more.reason;
       break;
     }
-    sum = (sum + by_row(other, problem, folds)).evaluate();
+    const Array said = by_row(other, problem, folds);
+    const double its_error = error_of(said, problem);
+    if (longer && its_error < 0.98 * error) {  // those before it were trained too little
+      network = std::move(other);
+      recipe.epochs = next.epochs;
+      recipe.members = members;
+      sum = said;
+      ensembles = 1;
+      one = more.seconds;
+      error = its_error;
+      continue;
+    }
+    longer = false;
+    sum = (sum + said).evaluate();
     recipe.members += members;
     network = joined(recipe, problem, network, other);
     ++ensembles;

@@ -25,8 +25,9 @@ Recipe tune(const Recipe& recipe, const TableOptions& options, const Problem& pr
             const std::function<void(const std::string&)>& told);
 
 /// Trains the ensemble in `network`, and others of its recipe with other seeds and folds, for `seconds`; the network is
-/// then all of their members. Epochs become fewer where one ensemble alone would take longer. `held_out` gets what the
-/// members of all say of the rows that they left out: (rows, outputs) in the order of rows.
+/// then all of their members. Epochs become fewer where one ensemble alone would take longer, and twice as many, again
+/// and again, where there is time and that lowers the error on left-out rows by 2 %. `held_out` gets what the members
+/// of all say of the rows that they left out: (rows, outputs) in the order of rows.
 FitResult fit_for(nn::Sequential& network, Recipe& recipe, const Problem& problem, FitOptions fitting, double seconds,
                   Array& held_out);
 
