@@ -121,6 +121,8 @@ TEST(CliSchema, SaysWhatIsWrong) {
             "pellucid: 's.toml': schema: column 'age': type = \"int\" is none of");
   EXPECT_EQ(refused("[[column]]\nname = \"age\"\ntype = \"date\"\nrange = [2024-01-01, 2024-01-02]\n"),
             "pellucid: 's.toml', line 4: dates and times belong in quotes\n");
+  EXPECT_EQ(refused("[[column]]\nname = \"ä\"\nä = 1\n"),
+            "pellucid: 's.toml', line 3: a letter beyond ASCII stands outside of quotes; put it into quotes\n");
   EXPECT_EQ(refused("{\"column\": []}").substr(0, 53), "pellucid: 's.toml': schema: there are no columns; `pe");
   EXPECT_TRUE(contains(place.run("train people.csv --schema none.toml").err, "none.toml"));
   testing::write_idx_folder(place, "pictures", false);

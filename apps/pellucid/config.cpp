@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "cli.h"
 #include "io/file.h"
+#include "toml_text.h"
 
 namespace pellucid::cli {
 namespace {
@@ -21,8 +22,9 @@ std::string value_text(const std::string& path, const std::string& key, const to
   fail_at(path, node.source(), fmt::format("'{}' takes a text, a number, true, false or a list of these", key));
 }
 
-// Letters beyond ASCII may stand in texts and comments alone; elsewhere toml++ 3.3 has undefined behaviour at some.
-void check_letters(std::string_view text, const std::string& path) {
+}  // namespace
+
+int line_of_stray_letter(std::string_view text) {
   constexpr std::string_view kBefore = " \t\r\n=[,{.";  // what a quote that opens stands behind
   std::string_view closes;                              // what ends the text or comment that is open
   int line = 1;
@@ -48,19 +50,20 @@ void check_letters(std::string_view text, const std::string& path) {
       closes = text.substr(i).starts_with(quotes) ? quotes : quotes.substr(0, 1);
       i += closes.size() - 1;
     } else if (static_cast<unsigned char>(c) >= 0x80 && !(i < 3 && text.starts_with("\xEF\xBB\xBF"))) {
-      usage("{}, line {}: a letter beyond ASCII stands outside of quotes; names of options have none", path, line);
+      return line;
     }
   }
+  return 0;
 }
-
-}  // namespace
 
 void apply_config(CLI::App& verb, const std::string& path) {
   apply_config(verb, io::read_file(path, "config").view(), path);
 }
 
 void apply_config(CLI::App& verb, std::string_view text, const std::string& path) {
-  check_letters(text, path);
+  if (const int line = line_of_stray_letter(text); line > 0) {
+    usage("{}, line {}: a letter beyond ASCII stands outside of quotes; names of options have none", path, line);
+  }
   toml::table table;
   try {
     table = toml::parse(text, path);

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "cli.h"
 #include "io/file.h"
+#include "toml_text.h"
 
 namespace pellucid::cli {
 namespace {
@@ -81,6 +82,9 @@ data::Schema read_schema(const std::string& path) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   std::string json(text);
   if (first == std::string_view::npos || text[first] != '{') {
+    if (const int line = line_of_stray_letter(text); line > 0) {
+      base::fail("'{}', line {}: a letter beyond ASCII stands outside of quotes; put it into quotes", path, line);
+    }
     try {
       const toml::table table = toml::parse(text, path);
       json = json_of(table, path).dump();
