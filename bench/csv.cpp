@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -56,8 +55,12 @@ int main(int argc, char** argv) {
   const std::size_t megabytes = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100;
   const int threads = argc > 2 ? std::atoi(argv[2]) : 1;
   set_threads(threads);
-  for (const auto& [name, field] : {std::pair{"decimal numbers", decimal}, std::pair{"whole numbers", whole},
-                                    std::pair{"text", word}, std::pair{"all of them", mixed}}) {
+  struct Case {
+    const char* name;
+    std::string (*field)(std::uint64_t);
+  };
+  for (const auto& [name, field] : {Case{"decimal numbers", decimal}, Case{"whole numbers", whole}, Case{"text", word},
+                                    Case{"all of them", mixed}}) {
     const std::string text = table_of(field, megabytes * 1000000);
     std::int64_t rows = 0;
     const double seconds = seconds_of([&] { rows = io::parse_csv(text).rows; });
