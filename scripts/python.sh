@@ -4,6 +4,9 @@
 #   scripts/python.sh test       install it there and run python/tests
 #   scripts/python.sh oracles    every operation, layer and loss against JAX and PyTorch (in build/oracles; a gigabyte)
 #   scripts/python.sh leaks      the long search for leaks: 10^6 compiled steps, 10^5 arrays
+#   scripts/python.sh fresh      in a new environment with NumPy alone: install, uninstall and install the wheel, run the
+#                                README's first example, measure the wheel and the import
+#   scripts/python.sh debug      python/tests with Python's checks of memory and development mode on
 # An engine that is built in build/release already is taken; else it is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -49,7 +49,8 @@ Array as_array_of(nb::handle x, nb::handle dtype, nb::handle copy) {
       throw nb::value_error("asarray: Python numbers and lists can only be copied; leave copy=False out");
     }
   } else if (PyFloat_Check(x.ptr()) && !PyFloat_CheckExact(x.ptr()) && PyObject_CheckBuffer(x.ptr()) != 0) {
-    array = from_buffer(nb::borrow(x), false);  // NumPy's float64: a type of its own, though Python takes it for a float
+    array =
+        from_buffer(nb::borrow(x), false);  // NumPy's float64: a type of its own, though Python takes it for a float
   } else {
     array = as_array(x, "asarray", !always);
   }

@@ -39,6 +39,19 @@ constexpr Sign kSigns[] = {
     {"is out of range for size", &index_error},
 };
 
+/// Remedies in C++ words, and in Python's.
+struct Remedy {
+  std::string_view ours, theirs;
+};
+constexpr Remedy kRemedies[] = {
+    {"name it in GradOptions::unused", "give allow_unused=True"},
+    {"set .loss, for example to loss::mean_squared_error", "give loss=pl.loss.mean_squared_error, for example"},
+    {"nn::unfreeze some", "unfreeze() some"},
+    {"optim::Options", "optim.Optimizer"},
+    {"optim::by_name", "optim.by_name"},
+    {"schedule::by_name", "schedule.by_name"},
+};
+
 PyObject* kind_of(std::string_view text) {
   for (const Sign& sign : kSigns) {
     if (text.find(sign.text) != std::string_view::npos) return *sign.kind;
@@ -65,7 +78,14 @@ PyObject* define_kind(nb::module_& m, const char* name, const char* doc, PyObjec
 
 }  // namespace
 
-void raise_error(const char* text) noexcept { PyErr_SetString(kind_of(text), text); }
+void raise_error(const char* text) noexcept {
+  std::string said = text;
+  for (const Remedy& remedy : kRemedies) {
+    const std::size_t at = said.find(remedy.ours);
+    if (at != std::string::npos) said.replace(at, remedy.ours.size(), remedy.theirs);
+  }
+  PyErr_SetString(kind_of(text), said.c_str());
+}
 
 void bind_errors(nb::module_& m) {
   base = define(m, "Error", "What the engine throws. Its kinds are Python's own exceptions as well.", nullptr);

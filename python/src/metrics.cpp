@@ -28,15 +28,15 @@ void settle(const Array& a, const Array& b, const Array& c = {}) {
 
 using Plain = double (*)(const Array&, const Array&, const Array&);
 
-void define(nb::module_& m, const char* name, const char* first, Plain f) {
+void define(nb::module_& m, const char* name, const char* first, Plain f, const char* doc = nullptr) {
+  const std::string known = doc_of((std::string("metrics.") + name).c_str());
   m.def(
       name,
       [f](const Operand& x, const Operand& target, const MaybeOperand& weights) {
         settle(x, target, weights);
         return f(x, target, weights);
       },
-      nb::arg(first), nb::arg("target"), nb::arg("weights").none() = nb::none(),
-      doc_of((std::string("metrics.") + name).c_str()));
+      nb::arg(first), nb::arg("target"), nb::arg("weights").none() = nb::none(), doc != nullptr ? doc : known.c_str());
 }
 
 using Averaged = double (*)(const Array&, const Array&, Average, const Array&, double);
@@ -123,8 +123,10 @@ void bind_metrics(nb::module_& parent) {
       },
       nb::arg("probabilities"), nb::arg("target"), nb::arg("bins") = 15, nb::arg("weights").none() = nb::none(),
       doc_of("metrics.expected_calibration_error"));
-  define(m, "mean_absolute_error", "prediction", &metrics::mean_absolute_error);
-  define(m, "mean_squared_error", "prediction", &metrics::mean_squared_error);
+  define(m, "mean_absolute_error", "prediction", &metrics::mean_absolute_error,
+         "The mean of |prediction - target| over all elements; weights of the leading axis.");
+  define(m, "mean_squared_error", "prediction", &metrics::mean_squared_error,
+         "The mean of (prediction - target)^2 over all elements; weights of the leading axis.");
   define(m, "root_mean_squared_error", "prediction", &metrics::root_mean_squared_error);
   define(m, "r2", "prediction", &metrics::r2);
 }

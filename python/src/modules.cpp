@@ -1,6 +1,8 @@
 // See modules.h. Layers and modules for Python: pellucid/nn.py gives them their classes.
 #include "modules.h"
 
+#include <algorithm>
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -253,6 +255,16 @@ Array PyModule::operator()(const Array& x) const {
 
 void PyModule::visit_members(nn::Visitor& visitor) {
   const Locked lock;
+  thread_local std::vector<PyObject*> open;  // the modules around this one
+  if (std::find(open.begin(), open.end(), self.get().ptr()) != open.end()) {
+    const std::string type = nb::cast<std::string>(nb::str(self.get().type().attr("__name__")));
+    throw nb::value_error(
+        ("a " + type + " is a member of itself; attributes are members, so keep it elsewhere").c_str());
+  }
+  open.push_back(self.get().ptr());
+  struct Close {
+    ~Close() { open.pop_back(); }
+  } close;
   const nb::object attributes = nb::getattr(self.get(), "__dict__", nb::none());
   if (!PyDict_Check(attributes.ptr())) return;
   PyObject *key = nullptr, *value = nullptr;

@@ -75,8 +75,10 @@ void bind_pictures(nb::module_& m) {
             return (astype(images.array, DType::kFloat32) - p.mean) * (1 / p.scale);
           },
           nb::arg("images"), "What the network takes: float32.")
-      .def("to_json", [](const PicturePreprocessing& p) { return data::to_json(p); })
-      .def_static("from_json", &picture_preprocessing_from_json, nb::arg("json"));
+      .def(
+          "to_json", [](const PicturePreprocessing& p) { return data::to_json(p); }, "As it stands in the model file.")
+      .def_static("from_json", &picture_preprocessing_from_json, nb::arg("json"),
+                  "What to_json wrote. Raises ValueError for other text.");
   m.def("fit_pictures", &fit_pictures, nb::arg("pictures"),
         "Mean and standard deviation of all pixels of the training pictures.");
 }

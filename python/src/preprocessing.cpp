@@ -164,8 +164,10 @@ void bind_preprocessing(nb::module_& m) {
            nb::arg("report") = false,
            "The rows (all by default) as inputs, float32 (rows, inputs). Columns are found by name, in any order.\n"
            "report: (x, unseen, newly missing), with dicts of the number of rows by column.")
-      .def("to_json", [](const Preprocessing& p) { return data::to_json(p); })
-      .def_static("from_json", &preprocessing_from_json, nb::arg("json"))
+      .def(
+          "to_json", [](const Preprocessing& p) { return data::to_json(p); }, "As it stands in the model file.")
+      .def_static("from_json", &preprocessing_from_json, nb::arg("json"),
+                  "What to_json wrote. Raises ValueError for other text.")
       .def("__repr__", [](const Preprocessing& p) {
         return "Preprocessing(" + std::to_string(p.features.size()) + " columns, " + std::to_string(p.inputs()) +
                " inputs, target '" + p.target.name + "')";

@@ -11,7 +11,11 @@ std::string class_name(nb::handle self) { return nb::cast<std::string>(nb::str(s
 
 }  // namespace
 
-nb::object record_repr(nb::handle self) {
+nb::object record_given(nb::handle self, const char* name) {
+  return nb::object(nb::object(self.attr("__dict__"))[name]);
+}
+
+nb::str record_repr(nb::handle self) {
   std::string text = class_name(self) + "(";
   bool first = true;
   for (nb::handle name : names_of(self)) {
@@ -19,10 +23,10 @@ nb::object record_repr(nb::handle self) {
     text += (first ? "" : ", ") + nb::cast<std::string>(name) + "=" + nb::cast<std::string>(nb::repr(value));
     first = false;
   }
-  return nb::cast(text + ")");
+  return nb::str((text + ")").c_str());
 }
 
-nb::object record_reduce(nb::handle self) {
+nb::tuple record_reduce(nb::handle self) {
   nb::list values;
   for (nb::handle name : names_of(self)) values.append(nb::getattr(self, name));
   return nb::make_tuple(self.type(), nb::tuple(values));

@@ -98,8 +98,9 @@ auto argument(const char* name, const T& standard) {
   }
 }
 
-nb::object record_repr(nb::handle self);
-nb::object record_reduce(nb::handle self);
+nb::object record_given(nb::handle self, const char* name);
+nb::str record_repr(nb::handle self);
+nb::tuple record_reduce(nb::handle self);
 bool record_equal(nb::handle a, nb::handle b);
 [[noreturn]] void record_set(nb::handle self);
 
@@ -120,6 +121,7 @@ nb::class_<S> bind_record(nb::module_& m, const char* name, const char* doc, Che
         nb::object(nb::borrow(self.h)).attr("__dict__").attr("update")(kept);
       },
       argument<T>(fields.name, standard.*fields.member)...);
+  (cls.def_prop_ro(fields.name, [name = fields.name](nb::handle self) { return record_given(self, name); }), ...);
   nb::object names = nb::make_tuple(fields.name...);
   cls.attr("__match_args__") = names;
   cls.def("__repr__", &record_repr);

@@ -107,7 +107,7 @@ void bind_schedule(nb::module_& parent) {
       .def_rw("scale", &PlateauTracker::scale);
   m.def("by_name", &schedule::by_name, nb::arg("name"), nb::arg("initial"), nb::arg("steps"),
         doc_of("schedule.by_name"));
-  m.def("names", &schedule::names, doc_of("schedule.names"));
+  m.def("names", &schedule::names, "The names that by_name knows.");
 }
 
 }  // namespace pellucid::python

@@ -132,16 +132,7 @@ nb::tuple value_and_grad_of(nb::handle f, const nb::tuple& args, nb::handle kwar
     for (const Array& x : swap.current()) outputs.push_back(x);
     return outputs;
   };
-  ValueAndGradients found;
-  try {
-    found = transform::value_and_grad(body, leaves, options);
-  } catch (const Error& error) {  // the remedy in Python's words
-    std::string text = error.what();
-    constexpr std::string_view kRemedy = "name it in GradOptions::unused";
-    const std::size_t at = text.find(kRemedy);
-    if (at == std::string::npos) throw;
-    throw Error(text.replace(at, kRemedy.size(), "give allow_unused=True"));
-  }
+  const ValueAndGradients found = transform::value_and_grad(body, leaves, options);
   const auto split = found.extra.begin() + static_cast<std::ptrdiff_t>(extras);
   write_back(tree, Arrays(split, found.extra.end()), true);
   Arrays gradients(leaves.size());

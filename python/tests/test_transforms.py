@@ -201,3 +201,10 @@ def test_a_loop_by_hand_does_not_compute_its_past_again():
     early = run(20)
     run(300)
     assert run(20) < 20 * early
+def test_a_module_in_itself_is_refused():
+    class Net(pl.nn.Module):
+        def __init__(self):
+            self.parts = [pl.nn.Linear(1, 1), self]
+
+    with pytest.raises(ValueError, match="a Net is a member of itself"):
+        Net().state_dict()
