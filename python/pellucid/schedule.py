@@ -6,8 +6,8 @@ A learning rate is a number, one of these, or a function of the step (an array w
 """
 
 from ._core.schedule import (  # noqa: F401
-    Cosine, Exponential, InverseTime, MultiStep, OneCycle, OnPlateau, PlateauTracker, Polynomial, Schedule, Step,
-    WarmRestarts, WarmUp, by_name, names,
+    Cosine, Exponential, InverseTime, LogCycles, MultiStep, OneCycle, OnPlateau, PlateauTracker, Polynomial, Schedule,
+    Step, WarmRestarts, WarmUp, by_name, names,
 )
 
 __all__ = [n for n in globals() if not n.startswith("_")]

@@ -43,8 +43,8 @@ Schedule schedule_of(nb::handle value) {
   std::optional<Schedule> found;
   if (take<Step>(value, found) || take<MultiStep>(value, found) || take<Exponential>(value, found) ||
       take<InverseTime>(value, found) || take<Polynomial>(value, found) || take<Cosine>(value, found) ||
-      take<WarmRestarts>(value, found) || take<OneCycle>(value, found) || take<OnPlateau>(value, found) ||
-      take<WarmUp>(value, found)) {
+      take<WarmRestarts>(value, found) || take<OneCycle>(value, found) || take<LogCycles>(value, found) ||
+      take<OnPlateau>(value, found) || take<WarmUp>(value, found)) {
     return *found;
   }
   if (nb::hasattr(value, "__float__")) return Schedule(nb::cast<double>(nb::float_(value)));
@@ -91,6 +91,8 @@ void bind_schedule(nb::module_& parent) {
   bind_one<OneCycle>(m, "OneCycle", field("peak", &OneCycle::peak), field("steps", &OneCycle::steps),
                      field("rise", &OneCycle::rise), field("initial_divisor", &OneCycle::initial_divisor),
                      field("final_divisor", &OneCycle::final_divisor), field("linear", &OneCycle::linear));
+  bind_one<LogCycles>(m, "LogCycles", field("peak", &LogCycles::peak), field("steps", &LogCycles::steps),
+                      field("cycles", &LogCycles::cycles));
   bind_one<OnPlateau>(m, "OnPlateau", field("initial", &OnPlateau::initial), field("factor", &OnPlateau::factor),
                       field("patience", &OnPlateau::patience), field("threshold", &OnPlateau::threshold),
                       field("absolute", &OnPlateau::absolute), field("maximize", &OnPlateau::maximize),

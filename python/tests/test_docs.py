@@ -80,6 +80,10 @@ def test_help_says_something_on_every_public_name(module):
     assert not silent, f"{len(silent)} names without help: {', '.join(silent)}"
 
 
+def test_every_layer_of_the_engine_has_a_class():
+    assert not set(pl.nn.layer_types()) - set(pl.nn.__all__)
+
+
 def test_nothing_but_what_belongs_there_is_public():
     strangers = {n for n, v in public(pl) if inspect.isfunction(v) and not v.__module__.startswith("pellucid")}
     assert not strangers

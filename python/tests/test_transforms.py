@@ -201,6 +201,8 @@ def test_a_loop_by_hand_does_not_compute_its_past_again():
     early = run(20)
     run(300)
     assert run(20) < 20 * early
+
+
 def test_a_module_in_itself_is_refused():
     class Net(pl.nn.Module):
         def __init__(self):
