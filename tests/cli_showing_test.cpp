@@ -94,6 +94,88 @@ TEST(Showing, NumbersAreShownInFull) {
   EXPECT_FALSE(scores.contains("by_class"));
 }
 
+// The tags of a page close in the order in which they open; the first that does not, or "".
+std::string unbalanced(const std::string& page) {
+  std::vector<std::string> open;
+  for (std::size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
+    if (page.compare(at, 2, "<!") == 0) continue;
+    const std::size_t end = page.find('>', at);
+    if (end == std::string::npos) return page.substr(at);
+    const bool closes = page[at + 1] == '/';
+    const std::string name = page.substr(at + 1 + closes, page.find_first_of(" >/", at + 2) - at - 1 - closes);
+    if (closes) {
+      if (open.empty() || open.back() != name) return page.substr(at, end - at + 1);
+      open.pop_back();
+    } else if (page[end - 1] != '/' && name != "meta" && name != "link" && name != "img" && name != "br") {
+      open.push_back(name);
+    }
+  }
+  return open.empty() ? "" : open.back();
+}
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+void expect_page(const std::string& page) {
+  EXPECT_TRUE(page.starts_with("<!DOCTYPE html>"));
+  EXPECT_EQ(unbalanced(page), "");
+  EXPECT_TRUE(has(page, "default-src 'none'"));
+  EXPECT_TRUE(has(page, "prefers-color-scheme: dark"));
+  for (const char* part : {"<script", "http://", "https://", "NaN", "=\"inf", "javascript:"}) {
+    EXPECT_FALSE(has(page, part)) << part;
+  }
+  EXPECT_EQ(count_of(page, "<svg"), count_of(page, "role=\"img\" aria-label=\""));
+}
+
+TEST(Showing, NothingInAReportComesAlive) {
+  const Place place;
+  place.write("two 'x'.csv", hostile_csv(300));
+  const Outcome train =
+      place.run("train \"two 'x'.csv\" --target kind --epochs 6 --report two.html --out two.safetensors --quiet");
+  ASSERT_EQ(train.status, 0) << train.err;
+  EXPECT_EQ(train.out, "");
+  const std::string page = place.read("two.html");
+  expect_page(page);
+  EXPECT_FALSE(has(page, "<img"));
+  EXPECT_TRUE(has(page, "&lt;script&gt;alert(1)&lt;/script&gt;"));
+  EXPECT_TRUE(has(page, "&lt;/svg&gt;&lt;img src=x"));
+  EXPECT_TRUE(has(page, "a &quot;b&quot; &amp; &#39;c&#39;"));
+  EXPECT_TRUE(has(page, "pellucid train &#39;two &#39;\\&#39;&#39;x&#39;\\&#39;&#39;.csv&#39; --target kind"));
+  for (const char* part : {"ROC curve", "Precision and recall", "Reliability", "Confusion matrix", "What matters",
+                           "Loss", "Accuracy", "sha256", "Classes in training", "Linear"}) {
+    EXPECT_TRUE(has(page, part)) << part;
+  }
+  ASSERT_EQ(place.run("evaluate two.safetensors \"two 'x'.csv\" --report again.html").status, 0);
+  expect_page(place.read("again.html"));
+  const Outcome refused = place.run("evaluate two.safetensors \"two 'x'.csv\" --report no/where.html");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_TRUE(has(refused.err, "no/where.html")) << refused.err;
+}
+
+TEST(Showing, ReportsOfNumbersAndPictures) {
+  const Place place;
+  place.write("prices.csv", numbers_csv(300));
+  ASSERT_EQ(place.run("train prices.csv --target price --epochs 6 --test 0.2 --report p.html --quiet").status, 0);
+  const std::string numbers = place.read("p.html");
+  expect_page(numbers);
+  for (const char* part : {"Predicted and true", "Errors and predictions", "Beside it", "Root mean squared error"}) {
+    EXPECT_TRUE(has(numbers, part)) << part;
+  }
+  testing::write_idx_folder(place, "pictures", false);
+  const Outcome train = place.run("train pictures --hidden 4 --epochs 1 --batch 64 --report i.html --quiet");
+  ASSERT_EQ(train.status, 0) << train.err;
+  const std::string pictures = place.read("i.html");
+  expect_page(pictures);
+  EXPECT_GT(count_of(pictures, "src=\"data:image/png;base64,iVBORw0KGgo"), 5U);
+  // A training of one epoch without validation has a report too.
+  place.write("few.csv", "x,y\n1,2\n2,3\n3,5\n4,6\n5,7\n");
+  ASSERT_EQ(place.run("train few.csv --target y --epochs 1 --validation 0 --report few.html --quiet").status, 0);
+  expect_page(place.read("few.html"));
+}
+
 TEST(Showing, FitsTheTerminal) {
   const Place place;
   place.write("things.csv", classes_csv(200));

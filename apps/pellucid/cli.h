@@ -41,6 +41,7 @@ using Action = std::function<int()>;
 void add_train(CLI::App& program, Action& action);
 void add_predict(CLI::App& program, Action& action);
 void add_evaluate(CLI::App& program, Action& action);
+void add_compare(CLI::App& program, Action& action);
 void add_inspect(CLI::App& program, Action& action);
 void add_schema(CLI::App& program, Action& action);
 void add_ops(CLI::App& program, Action& action);
@@ -68,6 +69,11 @@ void say(fmt::format_string<Args...> format, Args&&... args) {
 void print_json(const nlohmann::ordered_json& value);
 /// "pellucid: warning: ..." to standard error.
 void warn(std::string_view text);
+/// What warn() has said so far.
+const std::vector<std::string>& warnings();
+/// The command line as it was typed, quoted for a shell.
+std::string command_line();
+void remember_command_line(int argc, char** argv);
 /// Throws Error where text that was printed did not get to its place.
 void flush();
 /// Standard output is a terminal.

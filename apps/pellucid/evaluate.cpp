@@ -5,6 +5,8 @@
 #include "assess.h"
 #include "base/philox.h"
 #include "cli.h"
+#include "html_pictures.h"
+#include "html_report.h"
 #include "model.h"
 #include "pellucid/ops.h"
 #include "pellucid/threads.h"
@@ -15,7 +17,7 @@ namespace pellucid::cli {
 namespace {
 
 struct EvaluateOptions {
-  std::string model, data;
+  std::string model, data, report;
   int threads = 0;
   bool json = false;
 };
@@ -49,9 +51,11 @@ class Reservoir {
 
 int run(const EvaluateOptions& options) {
   if (options.threads > 0) set_threads(options.threads);
+  if (!options.report.empty()) io::check_writable(options.report);
   Model model = load(options.model);
   Examples examples;
   Assessed assessed;
+  Report report{.model = options.model, .data = options.data};
   if (model.source == data::Source::kTable) {  // of any size: only outputs, targets and some rows are held
     Arrays parts;
     Reservoir some(importance_rows(model));
@@ -69,7 +73,15 @@ int run(const EvaluateOptions& options) {
     assessed.importance = find_importance(model, some.rows(), take(examples.y, some.positions()).evaluate());
   } else {
     examples = read_examples(model, options.data, true);
-    assessed = assess(model, predictions(model, examples.x), examples.y);
+    const Array output = predictions(model, examples.x);
+    assessed = assess(model, output, examples.y);
+    if (!options.report.empty()) report.examples = html::examples(model, examples.x, output, examples.y);
+  }
+  if (!options.report.empty()) {
+    report.parts.push_back(
+        {.title = fmt::format("on the {} of {}", counted(examples.rows, "row", "rows"), examples.source),
+         .assessed = assessed});
+    write_report(options.report, model, report);
   }
   if (options.json) {
     nlohmann::ordered_json line = {{"model", options.model}, {"data", options.data}, {"rows", examples.rows}};
@@ -82,6 +94,7 @@ int run(const EvaluateOptions& options) {
     say("  {} without a target left out\n", counted(examples.unlabelled, "row", "rows"));
   }
   say(to_text(assessed, model, Detail::kAll, terminal_columns()));
+  if (!options.report.empty()) say("\nthe report is in {}\n", options.report);
   return kDone;
 }
 
@@ -97,10 +110,12 @@ void add_evaluate(CLI::App& program, Action& action) {
   verb.add_option("--threads", options->threads, "Threads to work with")
       ->check(unnamed(CLI::Range(1, 1024)))
       ->type_name("N");
+  verb.add_option("--report", options->report, "A page with pictures of the result: one HTML file")->type_name("FILE");
   verb.add_flag("--json", options->json, "One line of JSON for machines");
   verb.footer(
       "Examples:\n"
       "  pellucid evaluate income.safetensors held-out.csv\n"
+      "  pellucid evaluate income.safetensors held-out.csv --report income.html\n"
       "  pellucid evaluate fashion.safetensors /usr/share/datasets/fashion-mnist");
   verb.callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli.h"
+#include "columns.h"
 #include "model.h"
 #include "pellucid/dtype.h"
 #include "pellucid/ops.h"
@@ -45,38 +46,7 @@ std::string indented(const std::string& text) {
 void print_features(const data::Preprocessing& table) {
   std::vector<std::vector<std::string>> rows = {{"column", "inputs", "how"}};
   for (const data::Feature& feature : table.features) {
-    std::string how;
-    switch (feature.kind) {
-      case data::Feature::Kind::kNumber:
-        if (!feature.numbers[0].knots.empty()) {
-          how = fmt::format("its share among the training values, median {:.6g}, as a normal quantile",
-                            (feature.numbers[0].knots[63] + feature.numbers[0].knots[64]) / 2);
-          break;
-        }
-        how = fmt::format("(x - {:.6g}) / {:.6g}{}", feature.numbers[0].center, feature.numbers[0].spread,
-                          feature.numbers[0].clip ? ", clipped smoothly to (-3, 3)" : "");
-        break;
-      case data::Feature::Kind::kBinary:
-      case data::Feature::Kind::kBoolean:
-        how =
-            fmt::format("-1 for '{}', 1 for '{}'", shortened(feature.levels[0], 24), shortened(feature.levels[1], 24));
-        break;
-      case data::Feature::Kind::kCategory:
-        how = shortened(fmt::format("one of {}", fmt::join(feature.levels, ", ")), 70);
-        if (feature.other_input) how += "; one input for any other";
-        break;
-      case data::Feature::Kind::kEmbedded:
-        how = shortened(fmt::format("by number, one of {}", fmt::join(feature.levels, ", ")), 70);
-        break;
-      case data::Feature::Kind::kText:
-        how = fmt::format("words, counted by their hash in {} inputs", feature.buckets);
-        break;
-      case data::Feature::Kind::kDate:
-        how = fmt::format("date: {}", fmt::join(feature.parts, ", "));
-        break;
-    }
-    if (feature.missing_input) how += "; one input says where it is missing";
-    rows.push_back({shortened(feature.column, 32), std::to_string(feature.inputs()), how});
+    rows.push_back({shortened(feature.column, 32), std::to_string(feature.inputs()), how_used(feature)});
   }
   say(aligned(rows, {false, true, false}));
   for (const auto& [column, reason] : table.dropped) say("  left out: {}: {}\n", shortened(column, 32), reason);

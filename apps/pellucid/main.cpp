@@ -72,6 +72,7 @@ std::string as_option(std::string text) {
 }
 
 int run(int argc, char** argv) {
+  remember_command_line(argc, argv);
   CLI::App program("Trains neural networks on tables and pictures, and predicts with them.", "pellucid");
   program.set_version_flag("--version", std::string("pellucid ") + version(), "The version");
   program.set_help_flag("-h,--help", "This text");
@@ -82,6 +83,7 @@ int run(int argc, char** argv) {
   add_train(program, action);
   add_predict(program, action);
   add_evaluate(program, action);
+  add_compare(program, action);
   add_inspect(program, action);
   add_schema(program, action);
   add_ops(program, action);

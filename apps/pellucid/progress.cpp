@@ -44,6 +44,7 @@ std::string lines_before(const std::string& path, std::int64_t epoch) {
 }  // namespace
 
 ProgressView::ProgressView(Setup setup) : setup_(std::move(setup)) {
+  if (!setup_.tensorboard.empty()) events_ = std::make_unique<io::EventFile>(setup_.tensorboard);
   if (setup_.log.empty()) return;
   log_.reset(std::fopen(setup_.log.c_str(), "w"));
   if (!log_) {
@@ -76,6 +77,14 @@ void ProgressView::epoch(const Epoch& epoch) {
   started_ = epoch.seconds;
   last_ = epoch;
   shown_ = false;
+  if (events_) {
+    events_->scalar("loss/training", epoch.epoch, epoch.loss);
+    if (epoch.validation_loss) events_->scalar("loss/validation", epoch.epoch, *epoch.validation_loss);
+    if (!epoch.metrics.empty())
+      events_->scalar(setup_.percent ? "accuracy" : "root_mean_squared_error", epoch.epoch, epoch.metrics[0]);
+    events_->scalar("learning_rate", epoch.epoch, epoch.learning_rate);
+    events_->scalar("seconds", epoch.epoch, epoch.seconds);
+  }
   nlohmann::ordered_json json;
   const bool logged = log_ || !setup_.run_log.empty();
   if (setup_.style == Style::kJson || logged) json = json_of(epoch, setup_.metric);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "io/events.h"
 #include "pellucid/train.h"
 
 namespace pellucid::cli {
@@ -22,10 +23,11 @@ class ProgressView {
     std::string metric;         // its label; that of Epoch::metrics[0]
     bool percent = false;       // the metric is a share
     bool may_stop_early = false;
-    std::string log;      // a file of JSON lines, one for each epoch; empty: none
-    std::string run_log;  // the same in the folder of a run: goes on where an interrupted training stopped
+    std::string log;          // a file of JSON lines, one for each epoch; empty: none
+    std::string run_log;      // the same in the folder of a run: goes on where an interrupted training stopped
+    std::string tensorboard;  // a folder for an event file; empty: none
   };
-  /// Throws Error where the log cannot be written.
+  /// Throws Error where the log or the events cannot be written.
   explicit ProgressView(Setup setup);
   ~ProgressView();
   ProgressView(const ProgressView&) = delete;
@@ -48,6 +50,7 @@ class ProgressView {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
   std::unique_ptr<std::FILE, Close> log_, run_log_;
+  std::unique_ptr<io::EventFile> events_;
   Epoch last_;
   bool shown_ = true;        // the last epoch stands in a line of its own
   bool live_ = false;        // a live line stands on the terminal

@@ -73,7 +73,7 @@ std::string metrics_text(const Assessed& assessed, const Model& model, std::size
   if (widest(rows) > columns) {
     for (auto& row : rows) row.erase(row.begin() + 2);
   }
-  return aligned(rows, {false, true, true, true}) + "  baseline: " + assessed.baseline + "\n";
+  return aligned(rows, {false, true, true, true}) + wrapped("baseline: " + assessed.baseline, columns);
 }
 
 std::string classes_text(const Assessed& assessed, const Model& model, std::size_t columns) {

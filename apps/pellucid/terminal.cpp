@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -25,7 +26,42 @@ void print_json(const nlohmann::ordered_json& value) {
   flush();
 }
 
+namespace {
+
+std::vector<std::string>& said() {
+  static std::vector<std::string> list;
+  return list;
+}
+
+std::string& remembered() {
+  static std::string line;
+  return line;
+}
+
+// As it is where no character means something to a shell, else within single quotes.
+std::string quoted(std::string_view word) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("-_./=,:+@%").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return std::string(word);
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+}  // namespace
+
+const std::vector<std::string>& warnings() { return said(); }
+std::string command_line() { return remembered(); }
+
+void remember_command_line(int argc, char** argv) {
+  remembered() = "pellucid";
+  for (int i = 1; i < argc; ++i) remembered() += " " + quoted(argv[i]);
+}
+
 void warn(std::string_view text) {
+  said().emplace_back(text);
   std::fflush(stdout);
   fmt::print(stderr, "pellucid: warning: {}\n", text);
 }

@@ -5,6 +5,8 @@
 
 #include "assess.h"
 #include "base/fail.h"
+#include "html_pictures.h"
+#include "html_report.h"
 #include "pellucid/io.h"
 #include "pellucid/threads.h"
 #include "pellucid/version.h"
@@ -28,20 +30,27 @@ std::string default_out(const std::string& data) {
   return (path.empty() || path == "." || path == ".." ? fs::path("model") : path).string() + ".safetensors";
 }
 
-// An assessment of one part: printed, and for the training record. With its inputs `x` also which columns matter.
-Json report_part(const TrainOptions& options, Model& model, const TablePart& part, const Array& x,
-                 const std::string& key, const std::string& title, Detail detail) {
-  Assessed assessed = assess(model, part.output, part.y);
-  if (x.defined()) assessed.importance = find_importance(model, x, part.y);
-  if (options.json) {
-    Line event = {{"event", "scores"}, {"part", key}, {"rows", part.y.shape()[0]}};
-    event.update(to_full_json(assessed, model));
-    print_json(event);
-  } else if (!options.quiet) {
-    say("\n{}\n{}", title, to_text(assessed, model, detail, terminal_columns()));
+// What is said of the parts, printed and kept.
+struct Parts {
+  const TrainOptions& options;
+  Model& model;
+  std::vector<ReportPart> shown = {};
+
+  // With the part's inputs `x` also which columns matter.
+  void add(const TablePart& part, const Array& x, const std::string& key, const std::string& where, Detail detail) {
+    Assessed assessed = assess(model, part.output, part.y);
+    if (x.defined()) assessed.importance = find_importance(model, x, part.y);
+    if (options.json) {
+      Line event = {{"event", "scores"}, {"part", key}, {"rows", part.y.shape()[0]}};
+      event.update(to_full_json(assessed, model));
+      print_json(event);
+    } else if (!options.quiet) {
+      say("\n{}:\n{}", where, to_text(assessed, model, detail, terminal_columns()));
+    }
+    model.training[key] = Json::parse(to_json(assessed).dump());
+    shown.push_back({.title = where, .assessed = std::move(assessed)});
   }
-  return Json::parse(to_json(assessed).dump());
-}
+};
 
 // Beside the model and for the time of training where no folder is named; none at all where the model is a device.
 RunFolder::Setup run_setup(const TrainOptions& options) {
@@ -168,7 +177,8 @@ ProgressView::Setup progress_setup(const TrainOptions& options, const RunFolder&
           .percent = classes,
           .may_stop_early = may_stop_early,
           .log = options.log,
-          .run_log = run.log()};
+          .run_log = run.log(),
+          .tensorboard = options.tensorboard};
 }
 
 int run_train(TrainOptions options) {
@@ -184,6 +194,7 @@ int run_train(TrainOptions options) {
   if (!options.run.empty()) run.begin();
   io::check_writable(options.out);
   if (!options.log.empty()) io::check_writable(options.log);
+  if (!options.report.empty()) io::check_writable(options.report);
   if (options.threads > 0) set_threads(options.threads);
 
   const bool is_table = data::recognise(options.data) == data::Source::kTable;
@@ -193,27 +204,35 @@ int run_train(TrainOptions options) {
   show_end(options, result, resumable);
 
   Model model = trained.model;
-  Json& record = model.training;
   const TablePart &validation = trained.validation, &test = trained.test;
+  const bool tested = test.output.defined();
+  Parts parts{.options = options, .model = model};
   if (validation.output.defined()) {
-    const bool last = !test.output.defined();
-    record["validation"] = report_part(
-        options, model, validation, last ? trained.x : Array(), "validation",
-        fmt::format(fmt::runtime(trained.folds ? "on all {} training rows, each by the network that left it out:"
-                                               : "on the {} validation rows, which chose the epoch:"),
-                    grouped(validation.y.shape()[0])),
-        last ? Detail::kAll : Detail::kMetrics);
+    parts.add(validation, tested ? Array() : trained.x, "validation",
+              fmt::format(fmt::runtime(trained.folds ? "on all {} training rows, each by the network that left it out"
+                                                     : "on the {} validation rows, which chose the epoch"),
+                          grouped(validation.y.shape()[0])),
+              tested ? Detail::kMetrics : Detail::kAll);
   }
-  if (test.output.defined()) {
-    record["test"] =
-        report_part(options, model, test, trained.x, "test",
-                    fmt::format("on the {} {}:", grouped(test.y.shape()[0]), trained.test_name), Detail::kAll);
+  if (tested) {
+    parts.add(test, trained.x, "test", fmt::format("on the {} {}", grouped(test.y.shape()[0]), trained.test_name),
+              Detail::kAll);
   }
   save(options.out, model);
   stopped ? run.stop() : run.finish();
+  if (!options.report.empty()) {
+    const TablePart& last = tested ? test : validation;
+    Report report{.model = options.out, .data = options.data, .parts = std::move(parts.shown), .notes = trained.notes};
+    if (model.source == data::Source::kPictures && last.output.defined()) {
+      report.examples = html::examples(model, trained.x, last.output, last.y);
+    }
+    report.seconds = result.seconds;
+    write_report(options.report, model, report);
+  }
   if (options.json) print_json({{"event", "saved"}, {"path", options.out}});
   if (!options.json && !options.quiet) {
     say("\nsaved {}\n", options.out);
+    if (!options.report.empty()) say("the report is in {}\n", options.report);
     if (resumable) say("`pellucid train --resume {}` goes on where this one stopped\n", run.path());
   }
   return stopped ? kSignal + result.signal : kDone;

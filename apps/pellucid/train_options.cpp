@@ -249,6 +249,13 @@ void add_train(CLI::App& program, Action& action) {
   verb.add_option("--log", o.log, "A file of JSON lines with the time of each epoch")
       ->type_name("FILE")
       ->group("Running");
+  verb.add_option("--tensorboard", o.tensorboard,
+                  "A folder for an event file with losses, metric and learning rate of each epoch")
+      ->type_name("FOLDER")
+      ->group("Running");
+  verb.add_option("--report", o.report, "A page with pictures about the model and the training: one HTML file")
+      ->type_name("FILE")
+      ->group("Running");
   verb.add_option("--config", o.config, "A TOML file of options; those of the command line count more")
       ->type_name("FILE")
       ->group("Running");
@@ -257,6 +264,7 @@ void add_train(CLI::App& program, Action& action) {
   verb.footer(
       "Examples:\n"
       "  pellucid train income.csv --target income\n"
+      "  pellucid train income.csv --target income --test 0.2 --report income.html\n"
       "  pellucid train houses.csv --hidden 128,128 --dropout 0.1 --epochs 200 --patience 30\n"
       "  pellucid train /usr/share/datasets/fashion-mnist --hidden 256,128 --epochs 10 --out fashion.safetensors\n"
       "  pellucid train income.csv --config recipe.toml --seed 7 --json > log.jsonl\n"

@@ -1,6 +1,7 @@
 // Training on a table: the library's fit_table, and what is shown of it.
 #include <optional>
 
+#include "columns.h"
 #include "folds.h"
 #include "pellucid/io.h"
 #include "report.h"
@@ -11,24 +12,6 @@ namespace pellucid::cli {
 namespace {
 
 using Line = nlohmann::ordered_json;
-
-std::string kind_of(const data::Feature& feature) {
-  switch (feature.kind) {
-    case data::Feature::Kind::kNumber:
-      return "number";
-    case data::Feature::Kind::kBinary:
-    case data::Feature::Kind::kBoolean:
-      return fmt::format("two values: {}, {}", shortened(feature.levels[0], 20), shortened(feature.levels[1], 20));
-    case data::Feature::Kind::kText:
-      return fmt::format("text: its words in {} inputs", feature.buckets);
-    case data::Feature::Kind::kCategory:
-    case data::Feature::Kind::kEmbedded:
-      return fmt::format("category of {} values", feature.levels.size());
-    case data::Feature::Kind::kDate:
-      return fmt::format("date: {}", fmt::join(feature.parts, ", "));
-  }
-  return "";
-}
 
 void show_columns(const data::Preprocessing& preprocessing, const io::Table& table) {
   constexpr std::size_t kMost = 40;
@@ -152,7 +135,9 @@ Trained train_table(const TrainOptions& options, RunFolder& run) {
   trained.test = std::move(fit.test);
   trained.test_name = "test rows, which nothing was chosen by";
   const data::Rows& shown = trained.test.output.defined() ? trained.test.rows : trained.validation.rows;
-  if (!options.quiet && !shown.empty()) trained.x = data::encode(trained.model.table, table, shown).x;
+  trained.notes = table.notes;
+  if ((!options.quiet || !options.report.empty()) && !shown.empty())
+    trained.x = data::encode(trained.model.table, table, shown).x;
   return trained;
 }
 

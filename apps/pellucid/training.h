@@ -28,7 +28,7 @@ struct TrainOptions {
   TableOptions table;                      // what pictures have of it serves them too
 
   int threads = 0;  // 0: as the environment says
-  std::string out, log, config;
+  std::string out, log, config, report, tensorboard;
   std::string run, resume;         // folders; empty: none
   bool run_is_temporary = true;    // as long as none is named
   double checkpoint_seconds = 60;  // between two checkpoints
@@ -50,10 +50,11 @@ int run_train(TrainOptions options);
 struct Trained {
   Model model;
   FitResult result;
-  TablePart validation, test;  // what the model says of them
-  bool folds = false;          // validation: each row by the member that left it out
-  std::string test_name;       // "test images"
-  Array x;                     // what the network takes of the test part, else of the validation part; where shown
+  TablePart validation, test;      // what the model says of them
+  bool folds = false;              // validation: each row by the member that left it out
+  std::string test_name;           // "test images"
+  Array x;                         // what the network takes of the test part, else of the validation part; where shown
+  std::vector<std::string> notes;  // what the reader of the data decided
 };
 /// Each shows the data and the plan, and trains with the view that run_train finishes.
 Trained train_table(const TrainOptions& options, RunFolder& run);
