@@ -7,8 +7,8 @@
 #include <chrono>
 #include <numeric>
 
-#include "cli.h"
 #include "pellucid/ops.h"
+#include "terminal.h"
 #include "train/bootstrap.h"
 
 namespace pellucid::cli {

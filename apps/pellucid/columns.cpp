@@ -1,7 +1,7 @@
 // What a column is, and how it becomes inputs.
 #include "columns.h"
 
-#include "cli.h"
+#include "terminal.h"
 
 namespace pellucid::cli {
 

@@ -9,6 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "base/fail.h"
+#include "cli.h"
 #include "pellucid/io.h"
 #include "pellucid/ops.h"
 #include "pellucid/threads.h"

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "assess.h"
-#include "cli.h"
 #include "model.h"
+#include "terminal.h"
 
 namespace pellucid::cli {
 

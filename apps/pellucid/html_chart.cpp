@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cli.h"
 #include "html_page.h"
+#include "terminal.h"
 
 namespace pellucid::cli::html {
 namespace {
@@ -220,51 +220,110 @@ std::string Chart::svg() const {
                      escape(description_), frame(), drawn_);
 }
 
-std::string bars(const std::vector<NamedBar>& list, const std::string& description, const std::string& label) {
-  constexpr double kWidth = 460, kStep = 24, kHeight = 14;
+namespace {
+
+constexpr double kListWidth = 460, kListStep = 24, kBarHeight = 14;
+
+// The columns of a list: names, what is drawn, texts.
+struct Columns {
+  Axis axis;
+  double left, right;
+  double at(double value) const { return left + share_of(axis, value) * (right - left); }
+};
+
+Columns columns_of(const std::vector<NamedBar>& list, bool from_zero) {
   std::size_t longest = 0, words = 0;
-  double low = 0, high = 0;
+  std::vector<double> ends;
   for (const NamedBar& one : list) {
     longest = std::max(longest, width(shortened(one.name, 24)));
     words = std::max(words, width(one.text));
-    low = std::min({low, one.value, one.low});
-    high = std::max({high, one.value, one.high});
+    ends.push_back(one.value);
+    if (one.high > one.low) ends.insert(ends.end(), {one.low, one.high});
   }
-  const Axis axis{.label = "", .low = low, .high = high > low ? high : low + 1};
-  const double left = 12 + kLetter * static_cast<double>(longest);
-  const double right = kWidth - 14 - kDigit * static_cast<double>(words);
-  const auto at = [&](double value) { return left + share_of(axis, value) * (right - left); };
+  Axis axis = axis_over("", ends, from_zero);
+  if (from_zero) {
+    axis.high = std::max(0.0, *std::max_element(ends.begin(), ends.end()));
+    axis.low = std::min(0.0, *std::min_element(ends.begin(), ends.end()));
+    if (axis.high <= axis.low) axis.high = axis.low + 1;
+  }
+  return {.axis = axis,
+          .left = 12 + kLetter * static_cast<double>(longest),
+          .right = kListWidth - 14 - kDigit * static_cast<double>(words)};
+}
+
+std::string whisker_across(double low, double high, double middle) {
+  return fmt::format("<path class=\"whisker\" d=\"M{:.1f} {:.1f}H{:.1f}M{:.1f} {:.1f}V{:.1f}M{:.1f} {:.1f}V{:.1f}\"/>",
+                     low, middle, high, low, middle - 4, middle + 4, high, middle - 4, middle + 4);
+}
+
+// One line: its name, what `draw` makes of it at the given height, its whisker and its text.
+template <class Draw>
+std::string list_line(const NamedBar& one, const Columns& columns, double top, Draw draw) {
+  const double middle = top + kBarHeight / 2 + 2;
+  std::string text = fmt::format("<g><title>{}</title>", escape(one.title.empty() ? one.name : one.title));
+  text += fmt::format("<rect class=\"hit\" x=\"0\" y=\"{:.1f}\" width=\"{:g}\" height=\"{:g}\"/>", top, kListWidth,
+                      kListStep);
+  text += fmt::format("<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", columns.left - 8,
+                      middle + 4, escape(shortened(one.name, 24)));
+  text += draw(middle);
+  if (one.high > one.low) text += whisker_across(columns.at(one.low), columns.at(one.high), middle);
+  if (!one.text.empty()) {
+    text += fmt::format("<text x=\"{:g}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kListWidth - 2, middle + 4,
+                        escape(one.text));
+  }
+  return text + "</g>\n";
+}
+
+std::string list_svg(double height, const std::string& description, const std::string& drawn) {
+  return fmt::format("<svg viewBox=\"0 0 {:g} {:g}\" role=\"img\" aria-label=\"{}\">\n{}</svg>\n", kListWidth, height,
+                     escape(description), drawn);
+}
+
+}  // namespace
+
+std::string bars(const std::vector<NamedBar>& list, const std::string& description, const std::string& label) {
+  const Columns columns = columns_of(list, true);
   std::string text;
   double top = 4;
   for (const NamedBar& one : list) {
-    const double middle = top + kHeight / 2 + 2;
-    text += fmt::format("<g><title>{}</title>", escape(one.title.empty() ? one.name : one.title));
-    text +=
-        fmt::format("<rect class=\"hit\" x=\"0\" y=\"{:.1f}\" width=\"{:g}\" height=\"{:g}\"/>", top, kWidth, kStep);
-    text += fmt::format("<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", left - 8,
-                        middle + 4, escape(shortened(one.name, 24)));
-    const double from = at(std::min(0.0, one.value)), to = at(std::max(0.0, one.value));
-    text += fmt::format("<rect class=\"bar\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:g}\" rx=\"2\"/>",
-                        from, top + 2, std::max(1.0, to - from), kHeight);
-    if (one.high > one.low) {
-      text += fmt::format(
-          "<path class=\"whisker\" d=\"M{:.1f} {:.1f}H{:.1f}M{:.1f} {:.1f}V{:.1f}M{:.1f} {:.1f}V{:.1f}\"/>",
-          at(one.low), middle, at(one.high), at(one.low), middle - 4, middle + 4, at(one.high), middle - 4, middle + 4);
-    }
-    if (!one.text.empty())
-      text += fmt::format("<text x=\"{:g}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kWidth - 2, middle + 4,
-                          escape(one.text));
-    text += "</g>\n";
-    top += kStep;
+    text += list_line(one, columns, top, [&](double middle) {
+      const double from = columns.at(std::min(0.0, one.value)), to = columns.at(std::max(0.0, one.value));
+      return fmt::format("<rect class=\"bar\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:g}\" rx=\"2\"/>",
+                         from, middle - kBarHeight / 2, std::max(1.0, to - from), kBarHeight);
+    });
+    top += kListStep;
   }
-  text += fmt::format("<line class=\"axis\" x1=\"{:.1f}\" y1=\"2\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", at(0), at(0), top);
+  const double zero = columns.at(0);
+  text += fmt::format("<line class=\"axis\" x1=\"{:.1f}\" y1=\"2\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", zero, zero, top);
   if (!label.empty()) {
-    text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", (left + right) / 2,
-                        top + 16, escape(label));
+    text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
+                        (columns.left + columns.right) / 2, top + 16, escape(label));
     top += 20;
   }
-  return fmt::format("<svg viewBox=\"0 0 {:g} {:g}\" role=\"img\" aria-label=\"{}\">\n{}</svg>\n", kWidth, top + 4,
-                     escape(description), text);
+  return list_svg(top + 4, description, text);
+}
+
+std::string dots(const std::vector<NamedBar>& list, const std::string& description, bool percent) {
+  Columns columns = columns_of(list, false);
+  columns.axis.percent = percent;
+  const double bottom = 4 + kListStep * static_cast<double>(list.size());
+  const std::vector<double> places = ticks(columns.axis.low, columns.axis.high, 4);
+  const std::vector<std::string> texts = texts_of(columns.axis, places);
+  std::string text;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const double x = columns.at(places[i]);
+    text += fmt::format("<line class=\"grid\" x1=\"{:.1f}\" y1=\"2\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", x, x, bottom);
+    text += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x, bottom + 14, texts[i]);
+  }
+  double top = 4;
+  for (const NamedBar& one : list) {
+    text += list_line(one, columns, top, [&](double middle) {
+      return fmt::format("<circle class=\"dot\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4.5\"/>", columns.at(one.value),
+                         middle);
+    });
+    top += kListStep;
+  }
+  return list_svg(bottom + 20, description, text);
 }
 
 }  // namespace pellucid::cli::html

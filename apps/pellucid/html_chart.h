@@ -62,5 +62,7 @@ struct NamedBar {
   std::string text;          // at the bar's end
 };
 std::string bars(const std::vector<NamedBar>& list, const std::string& description, const std::string& label = "");
+/// The same as points over an axis that holds them closely, for numbers that differ by little.
+std::string dots(const std::vector<NamedBar>& list, const std::string& description, bool percent = false);
 
 }  // namespace pellucid::cli::html

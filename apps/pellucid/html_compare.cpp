@@ -48,7 +48,7 @@ std::string metric_figure(const Comparison& comparison, const std::string& metri
                                          at->second.interval ? ", " + interval_text(metric, ends) : ""),
                     .text = metric_text(metric, at->second.value)});
   }
-  return html::figure(label, html::bars(list, label + " of each model"));
+  return html::figure(label, html::dots(list, label + " of each model", metric_text(metric, 0).ends_with("%")));
 }
 
 std::string metrics_table(const Comparison& comparison) {

@@ -27,7 +27,7 @@ section { padding-top: 36px; }
 h2 { font-size: 20px; font-weight: 650; margin: 0 0 14px; }
 h3 { font-size: 16px; font-weight: 600; margin: 26px 0 8px; }
 p { margin: 0 0 12px; max-width: 72ch; overflow-wrap: anywhere; } .soft { color: var(--soft); font-size: 14px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 0 0 20px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 0 0 20px; }
 .tile { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 12px 16px; }
 .tile b { display: block; font-size: 24px; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile span { display: block; color: var(--soft); font-size: 13.5px; line-height: 1.45; }

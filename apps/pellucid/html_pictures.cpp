@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/fail.h"
-#include "cli.h"
 #include "html_page.h"
+#include "terminal.h"
 #include "train/bootstrap.h"
 
 namespace pellucid::cli::html {

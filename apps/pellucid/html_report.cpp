@@ -6,13 +6,13 @@
 
 #include "base/atomic_file.h"
 #include "base/sha256.h"
-#include "cli.h"
 #include "columns.h"
 #include "html_assessment.h"
 #include "html_chart.h"
 #include "html_page.h"
 #include "pellucid/networks.h"
 #include "pellucid/version.h"
+#include "terminal.h"
 
 namespace pellucid::cli {
 namespace {

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/fail.h"
-#include "cli.h"
 #include "io/text.h"
 #include "pellucid/io.h"
 #include "pellucid/ops.h"
 #include "tables/recipe.h"
+#include "terminal.h"
 
 namespace pellucid::cli {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/atomic_file.h"
 #include "base/fail.h"
-#include "cli.h"
+#include "terminal.h"
 
 namespace pellucid::cli {
 namespace {

@@ -228,6 +228,9 @@ std::string metric_text(const std::string& name, double value) {
   if (name == "accuracy" || name == "top_5_accuracy" || name == "coverage") {
     return fmt::format("{:.2f} %", 100 * value);
   }
+  const bool in_units = name == "root_mean_squared_error" || name == "mean_absolute_error" || name == "interval_width";
+  if (in_units && std::abs(value) < 0.1) return fmt::format("{:.4g}", value);
+  if (std::abs(value) < 5e-5) return "0.0000";  // not -0.0000
   return std::abs(value) < 100 ? fmt::format("{:.4f}", value) : fmt::format("{:.6g}", value);
 }
 

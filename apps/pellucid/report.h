@@ -4,8 +4,8 @@
 #include <string>
 
 #include "assess.h"
-#include "cli.h"
 #include "model.h"
+#include "terminal.h"
 
 namespace pellucid::cli {
 

@@ -8,9 +8,9 @@
 
 #include "base/fail.h"
 #include "base/thread_pool.h"
-#include "cli.h"
 #include "data/encode.h"
 #include "pellucid/io.h"
+#include "terminal.h"
 
 namespace pellucid::cli {
 namespace {

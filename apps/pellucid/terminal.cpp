@@ -1,4 +1,6 @@
 // Writing: to standard output with its errors noticed, and numbers and tables for people.
+#include "terminal.h"
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,9 +11,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "base/fail.h"
-#include "cli.h"
 
 namespace pellucid::cli {
 
