@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Opens reports in headless Chromium, and fails where one is not as it should be.
 
-    scripts/check_report.py report.html ...            # checks
+    scripts/check_report.py                            # trains small models with build/release/pellucid, checks theirs
+    scripts/check_report.py report.html ...            # checks these
     scripts/check_report.py --shots FOLDER report.html # also screenshots: light, dark, and as on a phone
 
 For each page, light and dark, wide and as narrow as a phone: nothing on the console, no request but the page itself, no
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
 
 VIEWS = [  # name, width, height, scheme
     ("light", 1280, 900, "light"),
@@ -153,17 +156,58 @@ def look(browser, page, view, shots):
     return seen["faults"] + told(browser.events, address), seen["pictures"]
 
 
+HOSTILE = '"</svg><script>alert(1)</script>","a ""b"" & \'c\'"'
+
+
+def table(rows, line, head):
+    """A table as CSV, from numbers that look random and are not."""
+    state = 1
+    lines = [head]
+    for _ in range(rows):
+        state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+        lines.append(line(state >> 33 & 1023, state >> 43 & 1023, state >> 53))
+    return "\n".join(lines) + "\n"
+
+
+def made_reports(folder):
+    """Reports of all kinds, over small data with names that are HTML."""
+    program = ROOT / "build/release/pellucid"
+    pages = []
+
+    def run(name, *words):
+        page = folder / f"{name}.html"
+        subprocess.run([program, *words, "--report", page], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        pages.append(page)
+
+    two = ["<img src=x onerror=alert(2)>", "good & 'fine'"]
+    (folder / "two.csv").write_text(table(600, lambda a, b, c: f'{a},{b},{c},{two[a + b // 4 > 600]}', f"x,{HOSTILE},kind"))
+    (folder / "five.csv").write_text(table(600, lambda a, b, c: f"{a},{b},class {(a + c % 90) * 5 // 1200}", "x,y,kind"))
+    (folder / "numbers.csv").write_text(table(600, lambda a, b, c: f"{a},{b},{a * a // 40 + b + c % 60}", f"{HOSTILE},price"))
+    run("two", "train", "two.csv", "--target", "kind", "--test", "0.2", "--epochs", "8")
+    run("five", "train", "five.csv", "--target", "kind", "--epochs", "8")
+    run("numbers", "train", "numbers.csv", "--target", "price", "--epochs", "8")
+    run("evaluated", "evaluate", "numbers.safetensors", "numbers.csv")
+    subprocess.run([program, "train", "two.csv", "--target", "kind", "--epochs", "2", "--fast", "--quiet", "--out", "other.safetensors"], cwd=folder, check=True)
+    run("compared", "compare", "two.safetensors", "other.safetensors", "--data", "two.csv")
+    pictures = Path("/usr/share/datasets/fashion-mnist")
+    if pictures.exists():
+        run("pictures", "train", str(pictures), "--epochs", "1", "--hidden", "8", "--out", "pictures.safetensors")
+    return pages
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("pages", nargs="*", type=Path, help="reports; none: of small models that are trained here")
     parser.add_argument("--shots", type=Path, help="a folder for screenshots")
     parser.add_argument("--chromium", default="chromium", help="the program")
     arguments = parser.parse_args()
     if arguments.shots:
         arguments.shots.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.TemporaryDirectory()
+    pages = arguments.pages or made_reports(Path(folder.name))
     browser = Browser(arguments.chromium)
     wrong = 0
-    for page in arguments.pages:
+    for page in pages:
         for view in VIEWS:
             faults, pictures = look(browser, page, view, arguments.shots)
             if pictures == 0:

@@ -64,7 +64,6 @@ Array predicted_numbers(const data::Target& target, const Array& output) {
   return clip(astype(value, float64) * target.scale + target.mean, target.low, target.high).evaluate();
 }
 
-// The bounds that stand behind the values, in units of the target.
 PredictedIntervals predicted_intervals(const data::Target& target, const Array& output) {
   if (output.size(1) != 3) return {};
   const Array bounds = astype(output, float64) * target.scale + target.mean;

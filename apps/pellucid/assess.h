@@ -33,6 +33,8 @@ Assessed assess(const Model& model, const Array& output, const Array& y, const A
 /// Predictions and targets in the target's unit, float64 (rows, 1): predictions within the range seen in training.
 Array predicted_numbers(const data::Target& target, const Array& output);
 Array true_numbers(const data::Target& target, const Array& y);
+/// The bounds that the model gives for each row, in the target's unit; undefined where it gives none.
+PredictedIntervals predicted_intervals(const data::Target& target, const Array& output);
 
 /// Permutation importance of the columns of a table, on the rows given or some thousand of them, so that it takes a
 /// second or two; a live line above one second. Nothing for pictures and tables of one column.

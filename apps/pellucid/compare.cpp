@@ -118,8 +118,8 @@ void check_same_target(const Run& first, const Run& other) {
 struct Measured {
   Array output;  // probabilities, or predictions in the target's unit
   Array y;       // classes, or numbers in the target's unit
+  PredictedIntervals intervals = {};
   std::string source;
-  std::int64_t unlabelled = 0;
 };
 
 Measured measure(Run& run, const std::string& data) {
@@ -129,15 +129,13 @@ Measured measure(Run& run, const std::string& data) {
     Arrays parts;
     const Streamed streamed =
         stream_predictions(model, data, true, [&](const Array&, const Array& output) { parts.push_back(output); });
-    measured = {.output = parts.size() == 1 ? parts[0] : concat(parts).evaluate(),
-                .y = streamed.y,
-                .source = data,
-                .unlabelled = streamed.unlabelled};
+    measured = {.output = parts.size() == 1 ? parts[0] : concat(parts).evaluate(), .y = streamed.y, .source = data};
   } else {
     const Examples examples = read_examples(model, data, true);
     measured = {.output = predictions(model, examples.x), .y = examples.y, .source = examples.source};
   }
   if (model.target.task == data::Task::kRegression) {
+    measured.intervals = predicted_intervals(model.target, measured.output);
     measured.output = predicted_numbers(model.target, measured.output);
     measured.y = true_numbers(model.target, measured.y);
   }
@@ -150,10 +148,11 @@ void measure_all(Comparison& comparison) {
   const bool classes = comparison.runs[0].model.target.task == data::Task::kClassification;
   for (std::size_t i = 0; i < all.size(); ++i) {
     Run& run = comparison.runs[i];
-    const Assessment values =
-        classes ? assess_classes(all[i].output, all[i].y) : assess_numbers(all[i].output, all[i].y);
+    const Assessment values = classes ? assess_classes(all[i].output, all[i].y)
+                                      : assess_numbers(all[i].output, all[i].y, {}, all[i].intervals);
     for (const AssessedMetric& metric : values.metrics) {
-      if (i == 0) comparison.metrics.push_back(metric.name);
+      std::vector<std::string>& names = comparison.metrics;
+      if (std::find(names.begin(), names.end(), metric.name) == names.end()) names.push_back(metric.name);
       if (metric.model) run.metrics[metric.name] = *metric.model;
     }
     if (i > 0) {

@@ -211,19 +211,24 @@ std::string target_text(const Model& model) {
                                         html::bars(list, "How often each class occurs among the training rows"), "")});
 }
 
-std::string schema_tables(const Model& model) {
+std::string schema_tables(const Model& model, const Report& report) {
   const data::Preprocessing& table = model.table;
-  Rows head = {{"column", "is", "inputs", "becomes"}};
+  Rows head = {{"column", "is", "missing", "inputs", "becomes"}};
   Rows first = head, more = head;
   for (const data::Feature& feature : table.features) {
     Rows& rows = first.size() <= kMostColumns ? first : more;
-    rows.push_back({escape(feature.column), escape(kind_of(feature)), std::to_string(feature.inputs()),
-                    escape(how_used(feature))});
+    const auto found = report.missing.find(feature.column);
+    const bool known = found != report.missing.end();
+    rows.push_back({escape(feature.column), escape(kind_of(feature)),
+                    !known               ? "–"
+                    : found->second == 0 ? ""
+                                         : grouped(found->second),
+                    std::to_string(feature.inputs()), escape(how_used(feature))});
   }
-  std::string text = html::heading("Columns") + html::table(first, {false, false, true, false});
+  std::string text = html::heading("Columns") + html::table(first, {false, false, true, true, false});
   if (more.size() > 1) {
     text += fmt::format("<details><summary>{} more columns</summary>\n{}</details>\n", more.size() - 1,
-                        html::table(more, {false, false, true, false}));
+                        html::table(more, {false, false, true, true, false}));
   }
   if (table.dropped.empty()) return text;
   Rows dropped = {{"left out", "because"}};
@@ -241,7 +246,7 @@ Section data_section(const Model& model, const Report& report) {
   std::vector<std::string> words = report.notes;
   for (const std::string& warning : warnings()) words.push_back(warning);
   if (!words.empty()) body += html::heading("Notes and warnings") + list_of(words);
-  if (model.source == data::Source::kTable) body += schema_tables(model);
+  if (model.source == data::Source::kTable) body += schema_tables(model, report);
   return {.id = "data", .title = "Data", .body = body};
 }
 

@@ -1,6 +1,7 @@
 // The report: one page about a model, how it was trained and how good it is.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,11 +16,12 @@ struct ReportPart {
 };
 
 struct Report {
-  std::string model, data;              // where they lie
-  std::vector<ReportPart> parts = {};   // the last one is shown in full
-  std::vector<std::string> notes = {};  // what the reader of the data decided
-  std::string examples = {};            // pictures, as HTML
-  double seconds = 0;                   // of training; 0: this run did not train
+  std::string model, data;                           // where they lie
+  std::vector<ReportPart> parts = {};                // the last one is shown in full
+  std::vector<std::string> notes = {};               // what the reader of the data decided
+  std::map<std::string, std::int64_t> missing = {};  // fields of columns, where the whole table was read
+  std::string examples = {};                         // pictures, as HTML
+  double seconds = 0;                                // of training; 0: this run did not train
 };
 
 /// The page. Hashes the files that the report names.

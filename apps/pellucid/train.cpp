@@ -226,6 +226,7 @@ int run_train(TrainOptions options) {
     if (model.source == data::Source::kPictures && last.output.defined()) {
       report.examples = html::examples(model, trained.x, last.output, last.y);
     }
+    report.missing = trained.missing;
     report.seconds = result.seconds;
     write_report(options.report, model, report);
   }

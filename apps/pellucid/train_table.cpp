@@ -136,6 +136,7 @@ Trained train_table(const TrainOptions& options, RunFolder& run) {
   trained.test_name = "test rows, which nothing was chosen by";
   const data::Rows& shown = trained.test.output.defined() ? trained.test.rows : trained.validation.rows;
   trained.notes = table.notes;
+  for (const io::Column& column : table.columns) trained.missing[column.name] = column.count_missing();
   if ((!options.quiet || !options.report.empty()) && !shown.empty())
     trained.x = data::encode(trained.model.table, table, shown).x;
   return trained;

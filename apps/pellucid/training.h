@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,7 @@ struct Trained {
   std::string test_name;           // "test images"
   Array x;                         // what the network takes of the test part, else of the validation part; where shown
   std::vector<std::string> notes;  // what the reader of the data decided
+  std::map<std::string, std::int64_t> missing;  // fields of a table's columns
 };
 /// Each shows the data and the plan, and trains with the view that run_train finishes.
 Trained train_table(const TrainOptions& options, RunFolder& run);
