@@ -60,8 +60,8 @@ std::string gallery(const Model& model, const float* x, std::int64_t size, const
     text += fmt::format("<div><img alt=\"{}\" src=\"data:image/png;base64,{}\">", truth,
                         image(model, x + guess.row * size));
     text += guess.truth == guess.predicted
-                ? fmt::format("<span class=\"good\">{}</span> {:.0f} %</div>\n", said, 100 * guess.probability)
-                : fmt::format("{}<br>taken for <span class=\"bad\">{}</span> {:.0f} %</div>\n", truth, said,
+                ? fmt::format("<span class=\"good\">{}</span> {:.0f}&nbsp;%</div>\n", said, 100 * guess.probability)
+                : fmt::format("{}<br>taken for <span class=\"bad\">{}</span> {:.0f}&nbsp;%</div>\n", truth, said,
                               100 * guess.probability);
   }
   return text + "</div>\n";
