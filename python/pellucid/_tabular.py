@@ -5,8 +5,8 @@ from . import _core
 
 def fit_table(
     x, target, *, task=None, ignore=(), categories=(), validation=None, test=0.0, sample_weights=None, balanced=False,
-    class_weights=None, fast=False, ensemble=None, hidden=None, activation="", dropout=None, loss="", optimizer="", schedule="", learning_rate=None,
-    weight_decay=None, label_smoothing=None, average=None, l1=0.0, l2=0.0, batch=None, epochs=None, patience=None,
+    class_weights=None, fast=False, ensemble=None, tune=None, time=None, hidden=None, activation="", dropout=None, loss="",
+    optimizer="", schedule="", learning_rate=None, weight_decay=None, label_smoothing=None, average=None, l1=0.0, l2=0.0, batch=None, epochs=None, patience=None,
     max_seconds=None, precision="float32", calibrate=True, seed=0, on_epoch=None, on_progress=None, checkpoint=None,
     catch_interrupt=True,
 ):
@@ -25,6 +25,8 @@ def fit_table(
         class_weights: a dict of how much classes count, others 1.
     fast: the plain small network alone. ensemble: how many networks give their mean; without `validation` each leaves
         out a part of the rows that no other does, which choose its epoch and calibrate.
+    tune: how many settings to try, the worse half of which is dropped again and again. time: train as many ensembles as
+        there is time for, in seconds, and join them; the result then depends on the machine.
     hidden: sizes of the hidden layers. activation: one of pl.table_activations(). dropout: in [0, 1).
     loss: one of pl.table_losses(task), some with a number: "huber=0.5".
     optimizer, schedule: one of pl.optim.names() and pl.schedule.names().

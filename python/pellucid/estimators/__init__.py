@@ -18,6 +18,8 @@ from ._base import NotFittedError  # noqa: F401
 _PARAMETERS = """
     hidden: sizes of the hidden layers; None: chosen by the data.
     fast: the recipe's plain small network alone. ensemble: how many networks give their mean; None: chosen.
+    tune: how many settings of the recipe to try, the worse half of which is dropped again and again; None: none. time: train
+        as many ensembles as there is time for, in seconds, and join them; the result then depends on the machine.
     network: a module, or a function of (inputs, outputs) that makes one, in place of dense layers. It takes numbers of an
         array as they are, columns of a table as the engine encodes them, and gives {outputs}.
         `inputs` is the number of features, or the shape of a row that has several axes. A module is copied, and trained
@@ -211,13 +213,16 @@ class Classifier(_Trained):
     _classify = True
 
     def __init__(
-        self, hidden=None, *, fast=False, ensemble=None, network=None, activation=None, dropout=None, loss=None, optimizer=None, schedule=None,
+        self, hidden=None, *, fast=False, ensemble=None, tune=None, time=None,
+        network=None, activation=None, dropout=None, loss=None, optimizer=None, schedule=None,
         learning_rate=None, weight_decay=None, batch_size=None, max_epochs=None, validation=None, patience=None,
         max_seconds=None, class_weight=None, precision="float32", warm_start=False, random_state=0, verbose=False,
     ):
         self.hidden = hidden
         self.fast = fast
         self.ensemble = ensemble
+        self.tune = tune
+        self.time = time
         self.network = network
         self.activation = activation
         self.dropout = dropout
@@ -320,13 +325,16 @@ class Classifier(_Trained):
 
 class Regressor(_Trained):
     def __init__(
-        self, hidden=None, *, fast=False, ensemble=None, network=None, activation=None, dropout=None, loss=None, optimizer=None, schedule=None,
+        self, hidden=None, *, fast=False, ensemble=None, tune=None, time=None,
+        network=None, activation=None, dropout=None, loss=None, optimizer=None, schedule=None,
         learning_rate=None, weight_decay=None, batch_size=None, max_epochs=None, validation=None, patience=None,
         max_seconds=None, precision="float32", warm_start=False, random_state=0, verbose=False,
     ):
         self.hidden = hidden
         self.fast = fast
         self.ensemble = ensemble
+        self.tune = tune
+        self.time = time
         self.network = network
         self.activation = activation
         self.dropout = dropout

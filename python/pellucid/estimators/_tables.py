@@ -107,6 +107,8 @@ def _options(estimator, classes, names, weights):
         "classify": classes is not None,
         "fast": bool(estimator.fast),
         "ensemble": estimator.ensemble,
+        "tune": estimator.tune,
+        "time": _float(estimator.time),
         "hidden": None if estimator.hidden is None else [int(n) for n in estimator.hidden],
         "activation": estimator.activation,
         "dropout": _float(estimator.dropout),
