@@ -115,11 +115,19 @@ std::string confusion_text(const Assessed& assessed, const Model& model, std::si
     if (rows.empty()) return "";
     return "\n  confused most often (the confusion matrix is in the output of --json)\n" + aligned(rows, {true});
   }
-  // Names of columns are cut to what the terminal has.
-  const std::size_t names = 26, room = (std::max<std::size_t>(columns, names + 10) - names) / classes;
+  // Names of columns are cut to what the terminal has; dots would take too much of a short one.
+  std::size_t names = 0;
+  for (const std::string& name : model.target.classes) names = std::max(names, width(shortened(name, 24)));
+  const std::size_t room = (std::max<std::size_t>(columns, names + 12) - names - 2) / classes;
   const std::size_t most = std::clamp<std::size_t>(room > 2 ? room - 2 : 0, 5, 16);
+  const auto head = [most](const std::string& name) {
+    if (most >= 9 || width(name) <= most) return shortened(name, most);
+    std::string text = shortened(name + "   ", most + 3);  // as many characters as there is room for, and dots
+    text.resize(text.size() - 3);
+    return text;
+  };
   Table rows = {{""}};
-  for (const std::string& name : model.target.classes) rows[0].push_back(shortened(name, most));
+  for (const std::string& name : model.target.classes) rows[0].push_back(head(name));
   for (std::size_t i = 0; i < classes; ++i) {
     std::vector<std::string> row = {shortened(model.target.classes[i], 24)};
     for (const double count : confusion[i]) row.push_back(grouped(std::llround(count)));
