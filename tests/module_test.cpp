@@ -285,7 +285,7 @@ TEST(Description, RebuildsEveryLayer) {
   std::set<std::string> used{"Sequential"};
   for (const Description& layer : describe(net).layers) used.insert(layer.type);
   for (const std::string& type : layer_types()) {
-    if (used.contains(type)) continue;
+    if (used.contains(type) || type == "Intervals") continue;  // that takes three numbers a row: see tabular_test
     try {
       net.push_back(build({.name = {}, .type = type, .options = {}, .layers = {}}));
     } catch (const Error& error) {  // it needs settings: the tests of its family rebuild it
