@@ -49,8 +49,40 @@ case ${1:-} in
     install
     $home/bin/python python/tests/leaks.py
     ;;
+  fresh)
+    wheel
+    new=$(mktemp -d)
+    trap 'rm -rf "$new"' EXIT
+    "$python" -m venv "$new/env"
+    pip="$new/env/bin/pip --disable-pip-version-check --quiet"
+    $pip install dist/pellucid-*.whl
+    $pip uninstall --yes pellucid
+    if ls "$new"/env/lib/python*/site-packages/pellucid 2>/dev/null; then
+      echo "uninstalling left files behind" >&2
+      exit 1
+    fi
+    $pip install dist/pellucid-*.whl
+    "$new/env/bin/pip" --disable-pip-version-check list
+    awk '/^```python$/ { on = 1; next } /^```$/ { if (on) exit } on' README.md > "$new/first.py"
+    (cd "$new" && env/bin/python first.py)
+    (cd "$new" && env/bin/python - <<'END'
+import subprocess, sys
+program = "import time, numpy; t = time.perf_counter(); import pellucid; print(1e3 * (time.perf_counter() - t))"
+times = [float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout) for _ in range(9)]
+print(f"import pellucid, with NumPy loaded: {min(times):.1f} ms, median {sorted(times)[4]:.1f} ms (at most 60)")
+END
+    )
+    size=$(stat -c %s dist/pellucid-*.whl)
+    echo "the wheel has $size bytes (at most 8000000)"
+    [ "$size" -lt 8000000 ]
+    ;;
+  debug)
+    install
+    (cd python/tests && PYTHONMALLOC=debug ../../$home/bin/python -X dev -m pytest -q -c ../../pyproject.toml \
+      --rootdir ../.. -k "not scikit_learns" . "${@:2}")
+    ;;
   *)
-    echo "usage: scripts/python.sh wheel | test | oracles | leaks" >&2
+    echo "usage: scripts/python.sh wheel | test | oracles | leaks | fresh | debug" >&2
     exit 2
     ;;
 esac
