@@ -15,8 +15,8 @@ namespace pellucid::cli {
 namespace {
 
 constexpr int kRepeats = 5;
-// Multiplications in all passes: about a second on two cores.
-constexpr double kWork = 5e10;
+// Multiplications in all passes: a second or two on two cores.
+constexpr double kWork = 1.5e10;
 
 Array repeated(const std::vector<double>& row, std::int64_t rows) {
   const Array one = Array::from(row, {1, static_cast<std::int64_t>(row.size())});

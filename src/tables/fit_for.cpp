@@ -98,7 +98,7 @@ FitResult fit_for(nn::Sequential& network, Recipe& recipe, const Problem& proble
         make_ensemble(next, problem.target.task, problem.rows.x.size(1), problem.numbers, problem.outputs, seed);
     folds = problem.folds(members, seed);
     fitting.seed = seed;
-    fitting.max_seconds = left();
+    fitting.max_seconds = std::max(left(), 0.01);
     const FitResult more = fit_ensemble(other, next, problem.target, problem.rows, folds, fitting);
     result.steps += more.steps;
     if (more.reason != Reason::kMaxEpochs) {
