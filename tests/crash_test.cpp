@@ -59,7 +59,7 @@ bool ended_within(pid_t process, double seconds) {
   return false;
 }
 
-// Kills at least `wanted` times, in as many trainings as that takes.
+// Kills at least `wanted` times, in as many trainings as that takes, and until a kill found a checkpoint to go on from.
 void kill_and_resume(const Killing& subject, int wanted) {
   constexpr double kForever = 1e9;
   const auto begin = Clock::now();
@@ -76,7 +76,8 @@ void kill_and_resume(const Killing& subject, int wanted) {
   std::mt19937_64 random(std::hash<std::string>()(subject.name));
   std::uniform_real_distribution<double> moment(0, std::max(0.02, whole / 2));
   int kills = 0, trainings = 0, going_on = 0, different = 0;
-  while (kills < wanted && different == 0) {
+  constexpr int kMostTrainings = 1000;
+  while ((kills < wanted || going_on == 0) && different == 0 && trainings < kMostTrainings) {
     const TemporaryFolder folder;
     int here = 0;
     while (!ended_within(subject.start(folder.path()), moment(random))) {
