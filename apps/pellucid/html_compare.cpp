@@ -93,9 +93,7 @@ Section differences_section(const Comparison& comparison) {
     Rows rows = {{"", escape(run.letter + " - A"), fmt::format("{:g} % interval", 100 * comparison.level), ""}};
     for (const auto& [metric, difference] : run.differences) {
       const int sign = verdict(metric, difference);
-      const auto text = [&metric = metric](double value) {
-        return (value > 0 ? "+" : "") + metric_text(metric, value);
-      };
+      const auto text = [&name = metric](double value) { return (value > 0 ? "+" : "") + metric_text(name, value); };
       rows.push_back(
           {escape(metric_label(metric, run.model)), text(difference.value),
            difference.interval ? text(difference.interval->low) + " to " + text(difference.interval->high) : "–",
