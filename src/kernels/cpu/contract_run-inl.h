@@ -105,10 +105,10 @@ void pack_group(const Block<T, S>& b, T* to, Size column, Size columns, Size fro
   }
 }
 
-/// True where tiles may copy what they read: floats, in tiles of 2 vectors.
+/// True where tiles may copy what they read: float32, in tiles of 2 vectors.
 template <class T, class S>
 HWY_INLINE bool may_keep(const Block<T, S>& b) {
-  if constexpr (std::is_same_v<S, T> && hwy::IsFloat<T>()) {
+  if constexpr (std::is_same_v<S, T> && kMayKeep<T>) {
     return b.width_rows() > 3 && tile_vectors<T>(b.width_rows(), 2) == 2;
   } else {
     return false;
@@ -169,7 +169,7 @@ HWY_INLINE void run_rows(const Block<T, S>& b, TileRun<T>& t, const RowCut& cut,
       function(t);
     };
     Size done = 0;
-    if constexpr (hwy::IsFloat<T>()) {
+    if constexpr (kMayKeep<T>) {
       if (tile == 0 && keeps_v) run(0, done = panels, keeping_tile<T, Keep::kV>(rows));
       if (tile > 0 && keeps_s) run(0, done = 1, keeping_tile<T, Keep::kS>(rows));
     }

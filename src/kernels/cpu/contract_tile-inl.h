@@ -110,6 +110,9 @@ struct TileRun {
 /// What a tile copies on its way, since it is the first to read it: the operand that is read in vectors, or its rows of
 /// the other one.
 enum class Keep { kNone, kV, kS };
+/// Only float32 does: for the others the library would be larger by more than they gain.
+template <class T>
+inline constexpr bool kMayKeep = std::is_same_v<T, float>;
 /// Steps ahead of that reading that lines are fetched.
 inline constexpr Size kKeepAhead = 8;
 
@@ -335,13 +338,13 @@ HWY_INLINE void run_tile_column(TileRun<T>& t, const RowCut& cut, int vectors, S
     if (t.s_source != nullptr) t.s_source += count * rows;
   };
   const auto later = [&](Size rows) HWY_ATTR {
-    if constexpr (hwy::IsFloat<T>()) {
+    if constexpr (kMayKeep<T>) {
       if (t.s_source != nullptr) return keeping_tile<T, Keep::kS>(rows);
     }
     return tile_function<T>(rows, vectors, t.last);
   };
   Size high = cut.high_count, low = cut.low_count;
-  if constexpr (hwy::IsFloat<T>()) {
+  if constexpr (kMayKeep<T>) {
     if (t.v_source != nullptr || t.s_source != nullptr) {
       const Size rows = high > 0 ? cut.high : cut.low;
       run(rows, 1, t.v_source != nullptr ? keeping_tile<T, Keep::kV>(rows) : tile_function<T>(rows, vectors, t.last));
