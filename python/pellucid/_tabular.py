@@ -5,9 +5,9 @@ from . import _core
 
 def fit_table(
     x, target, *, task=None, ignore=(), categories=(), validation=None, test=0.0, sample_weights=None, balanced=False,
-    class_weights=None, fast=False, ensemble=None, tune=None, time=None, hidden=None, activation="", dropout=None, loss="",
-    optimizer="", schedule="", learning_rate=None, weight_decay=None, label_smoothing=None, average=None, l1=0.0, l2=0.0, batch=None, epochs=None, patience=None,
-    max_seconds=None, precision="float32", calibrate=True, seed=0, on_epoch=None, on_progress=None, checkpoint=None,
+    class_weights=None, fast=False, ensemble=None, tune=None, time=None, hidden=None, activation="", dropout=None,
+    loss="", optimizer="", schedule="", learning_rate=None, weight_decay=None, label_smoothing=None, average=None,
+    l1=0.0, l2=0.0, batch=None, epochs=None, patience=None, max_seconds=None, precision="float32", calibrate=True, seed=0, on_plan=None, on_epoch=None, on_progress=None, checkpoint=None,
     catch_interrupt=True,
 ):
     """Prepares a table, trains a network on it and calibrates it: the recipe of `pellucid train`. Gives a TableFit.
@@ -19,8 +19,7 @@ def fit_table(
     task: "classification" or "regression"; None: by the target's values.
     ignore: columns to leave out. categories: columns of numbers to take as categories.
     validation: the share of rows held out to choose the epoch and to calibrate by; None: see `ensemble`, with `fast` 0.2.
-    test: the share kept for a
-        last test that nothing is chosen by.
+    test: the share kept for a last test that nothing is chosen by.
     sample_weights: how much each row counts. balanced: each class counts as if all were equally frequent.
         class_weights: a dict of how much classes count, others 1.
     fast: the plain small network alone. ensemble: how many networks give their mean; without `validation` each leaves
@@ -32,6 +31,8 @@ def fit_table(
     optimizer, schedule: one of pl.optim.names() and pl.schedule.names().
     batch, epochs: rows in a step, and the most passes. patience: so many epochs without a better one end training.
     max_seconds: of training. precision: "float32" or "bfloat16". calibrate: scale scores to the validation rows.
+    on_plan: called when every choice is made, before training, with a dict of them: training_rows, validation_rows,
+        test_rows, recipe (JSON), epochs, may_stop_early.
     on_epoch, on_progress, checkpoint, catch_interrupt: as in fit; an Epoch's metrics[0] is the accuracy, or the root
         mean squared error in units of the target.
 

@@ -1,14 +1,11 @@
 // What the estimators need of tables and their models beyond what everybody has: see pellucid/estimators.
 #include <fmt/format.h>
-#include <nanobind/stl/function.h>
-#include <nanobind/stl/map.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "arrow.h"
-#include "held.h"
-#include "pellucid/tabular.h"
+#include "pellucid/data.h"
 #include "table.h"
 
 namespace pellucid::python {
@@ -253,110 +250,8 @@ void bind_own_preprocessing(nb::module_& m) {
   });
 }
 
-// ---- Options --------------------------------------------------------------------------------------------------------
-
-template <class T>
-void take(const nb::dict& given, const char* name, T& into) {
-  const nb::object value = nb::borrow(given.attr("get")(name));
-  if (value.is_none()) return;
-  if (!nb::try_cast(value, into)) {
-    throw nb::type_error(
-        fmt::format("{}: {} is of the wrong type", name, nb::cast<std::string>(nb::repr(value))).c_str());
-  }
-}
-template <class T>
-void take(const nb::dict& given, const char* name, std::optional<T>& into) {
-  if (nb::borrow(given.attr("get")(name)).is_none()) return;
-  take(given, name, into.emplace());
-}
-
-/// Calls a Python function with a copy of what the engine reports; False stops.
-template <class Report>
-std::function<bool(const Report&)> callback(nb::handle f) {
-  if (f.is_none()) return {};
-  return [held = hold(f)](const Report& report) {
-    const Locked lock;
-    return held.get()(report).ptr() != Py_False;
-  };
-}
-
-TableOptions options_of(const nb::dict& given, nb::handle on_plan, nb::handle on_epoch, nb::handle on_progress) {
-  TableOptions o;
-  std::optional<bool> classify;
-  take(given, "classify", classify);
-  if (classify) o.task = *classify ? data::Task::kClassification : data::Task::kRegression;
-  take(given, "ignore", o.ignore);
-  take(given, "categories", o.categories);
-  take(given, "validation", o.validation);
-  take(given, "sample_weights", o.sample_weights);
-  take(given, "balanced", o.balanced);
-  take(given, "class_weights", o.class_weights);
-  take(given, "fast", o.fast);
-  take(given, "ensemble", o.ensemble);
-  take(given, "tune", o.tune);
-  take(given, "time", o.time);
-  take(given, "hidden", o.hidden);
-  take(given, "activation", o.activation);
-  take(given, "dropout", o.dropout);
-  take(given, "loss", o.loss);
-  take(given, "optimizer", o.optimizer);
-  take(given, "schedule", o.schedule);
-  take(given, "learning_rate", o.learning_rate);
-  take(given, "weight_decay", o.weight_decay);
-  take(given, "label_smoothing", o.label_smoothing);
-  take(given, "average", o.average);
-  take(given, "batch", o.batch);
-  take(given, "epochs", o.epochs);
-  take(given, "patience", o.patience);
-  take(given, "max_seconds", o.max_seconds);
-  take(given, "precision", o.precision);
-  take(given, "calibrate", o.calibrate);
-  take(given, "seed", o.seed);
-  take(given, "catch_interrupt", o.catch_interrupt);
-  if (!on_plan.is_none()) {
-    o.on_plan = [held = hold(on_plan)](const TablePlan& plan) {
-      const Locked lock;
-      held.get()(plan.epochs);
-    };
-  }
-  o.on_epoch = callback<Epoch>(on_epoch);
-  o.on_progress = callback<Progress>(on_progress);
-  return o;
-}
-
-// ---- Models ---------------------------------------------------------------------------------------------------------
-
-void bind_training(nb::module_& m) {
-  m.def(
-      "_fit_table",
-      [](const io::Table& table, const std::string& target, const nb::dict& given, nb::handle on_plan,
-         nb::handle on_epoch, nb::handle on_progress) {
-        TableFit fit = [&] {
-          const TableOptions options = options_of(given, on_plan, on_epoch, on_progress);
-          const Unlocked release;
-          return fit_table(table, target, options);
-        }();
-        return nb::make_tuple(std::move(fit.model), std::move(fit.training));
-      },
-      nb::arg("table"), nb::arg("target"), nb::arg("options"), nb::arg("on_plan").none(), nb::arg("on_epoch").none(),
-      nb::arg("on_progress").none());
-  m.def(
-      "_update_table_model",
-      [](TableModel& model, const io::Table& table, const nb::dict& given, nb::handle on_epoch,
-         nb::handle on_progress) {
-        const TableOptions options = options_of(given, nb::none(), on_epoch, on_progress);
-        const Unlocked release;
-        return update_table_model(model, table, options);
-      },
-      nb::arg("model"), nb::arg("table"), nb::arg("options"), nb::arg("on_epoch").none(),
-      nb::arg("on_progress").none());
-}
-
 }  // namespace
 
-void bind_estimators(nb::module_& m) {
-  bind_own_preprocessing(m);
-  bind_training(m);
-}
+void bind_estimators(nb::module_& m) { bind_own_preprocessing(m); }
 
 }  // namespace pellucid::python

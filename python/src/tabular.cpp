@@ -42,6 +42,17 @@ void take_training(const Options& o, TableOptions& options) {
   o.take("seed", options.seed, "an integer from 0 on");
 }
 
+nb::dict dict_of(const TablePlan& plan) {
+  nb::dict dict;
+  dict["training_rows"] = plan.training_rows;
+  dict["validation_rows"] = plan.validation_rows;
+  dict["test_rows"] = plan.test_rows;
+  dict["recipe"] = plan.recipe;
+  dict["epochs"] = plan.epochs;
+  dict["may_stop_early"] = plan.may_stop_early;
+  return dict;
+}
+
 TableOptions options_of(const char* what, const nb::dict& given) {
   const Options o(what, given);
   TableOptions options;
@@ -70,6 +81,12 @@ TableOptions options_of(const char* what, const nb::dict& given) {
   o.take("dropout", options.dropout, kNumber);
   take_training(o, options);
   take_callbacks(o, options);
+  if (const Held on_plan = o.callback("on_plan"); on_plan.get().is_valid()) {
+    options.on_plan = [on_plan](const TablePlan& plan) {
+      const Locked lock;
+      on_plan.get()(dict_of(plan));
+    };
+  }
   return options;
 }
 
@@ -116,26 +133,25 @@ FitResult update_of(TableModel& model, nb::handle x, nb::handle y, const nb::dic
   return update_table_model(model, table, options);
 }
 
-Array predict_of(TableModel& model, nb::handle x) {
+/// What `say` gives for numbers, or for a table: `say` is called without the interpreter lock.
+template <class Say>
+Array said_of(nb::handle x, const char* what, Say say) {
   if (is_numbers(x)) {
-    const Array numbers = settled(x, "predict: x");
+    const Array numbers = settled(x, what);
     const Unlocked release;
-    return model.predict(numbers);
+    return say(numbers);
   }
   const io::Table table = table_of_object(x);
   const Unlocked release;
-  return model.predict(table);
+  return say(table);
+}
+
+Array predict_of(TableModel& model, nb::handle x) {
+  return said_of(x, "predict: x", [&](const auto& rows) { return model.predict(rows); });
 }
 
 Array intervals_of(TableModel& model, nb::handle x) {
-  if (is_numbers(x)) {
-    const Array numbers = settled(x, "intervals: x");
-    const Unlocked release;
-    return model.intervals(numbers);
-  }
-  const io::Table table = table_of_object(x);
-  const Unlocked release;
-  return model.intervals(table);
+  return said_of(x, "intervals: x", [&](const auto& rows) { return model.intervals(rows); });
 }
 
 /// For pickles: the parts of the file.

@@ -150,7 +150,15 @@ def interrupt_soon():
     threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
 
 
-def test_ctrl_c_stops_after_the_running_step():
+@pytest.fixture
+def listening():
+    """SIGINT is heard: a process that a shell starts in the background ignores it, and then so does fit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_stops_after_the_running_step(listening):
     before = signal.getsignal(signal.SIGINT)
     interrupt_soon()
     result = endless()

@@ -218,29 +218,7 @@ class Classifier(_Trained):
         learning_rate=None, weight_decay=None, batch_size=None, max_epochs=None, validation=None, patience=None,
         max_seconds=None, class_weight=None, precision="float32", warm_start=False, random_state=0, verbose=False,
     ):
-        self.hidden = hidden
-        self.fast = fast
-        self.ensemble = ensemble
-        self.tune = tune
-        self.time = time
-        self.network = network
-        self.activation = activation
-        self.dropout = dropout
-        self.loss = loss
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.validation = validation
-        self.patience = patience
-        self.max_seconds = max_seconds
-        self.class_weight = class_weight
-        self.precision = precision
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+        self._remember(locals())
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """One pass over these rows, from the present parameters. classes: all that will come; needed in the first call."""
@@ -330,28 +308,7 @@ class Regressor(_Trained):
         learning_rate=None, weight_decay=None, batch_size=None, max_epochs=None, validation=None, patience=None,
         max_seconds=None, precision="float32", warm_start=False, random_state=0, verbose=False,
     ):
-        self.hidden = hidden
-        self.fast = fast
-        self.ensemble = ensemble
-        self.tune = tune
-        self.time = time
-        self.network = network
-        self.activation = activation
-        self.dropout = dropout
-        self.loss = loss
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.validation = validation
-        self.patience = patience
-        self.max_seconds = max_seconds
-        self.precision = precision
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+        self._remember(locals())
 
     def partial_fit(self, X, y, sample_weight=None):
         """One pass over these rows, from the present parameters; scales are those of the first call."""

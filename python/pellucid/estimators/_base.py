@@ -20,6 +20,10 @@ def not_fitted(name):
 class Estimator:
     """Parameters by name, tags, texts."""
 
+    def _remember(self, given):
+        """Parameters, as `__init__` got them: locals() at its begin."""
+        vars(self).update({name: value for name, value in given.items() if name != "self"})
+
     @classmethod
     def _parameters(cls):
         signature = inspect.signature(cls.__init__)

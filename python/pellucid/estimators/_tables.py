@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from .. import _core
+from .. import _tabular
 from . import _inputs
 
 
@@ -27,7 +27,7 @@ class TableTraining:
         _add_target(table, target, y, names)
         options = _options(estimator, classes, names, weights)
         with _python_names():
-            model, result = watch(lambda on_plan, on_epoch, on_progress: _core._fit_table(
+            model, result = watch(lambda on_plan, on_epoch, on_progress: _fit_table(
                 table, target, options, on_plan, on_epoch, on_progress))
         order = None if names is None else [model.classes.index(name) for name in names]
         return cls(model, columns, order), result
@@ -39,8 +39,8 @@ class TableTraining:
         _add_target(table, self.model.target.name, y, names)
         options = {**_options(estimator, classes, names, weights), "epochs": epochs}
         with _python_names():
-            return watch(lambda on_plan, on_epoch, on_progress: _core._update_table_model(
-                self.model, table, options, on_epoch, on_progress))
+            return watch(lambda on_plan, on_epoch, on_progress: _tabular.update_table_model(
+                self.model, table, **options, on_epoch=on_epoch, on_progress=on_progress))
 
     def predict(self, features):
         """Probabilities (rows, classes) as float64 that sum to 1, or values (rows,)."""
@@ -68,16 +68,26 @@ class TableTraining:
         return facts
 
 
+def _fit_table(table, target, options, on_plan, on_epoch, on_progress):
+    """(TableModel, FitResult). on_plan is told the most epochs."""
+    told = None if on_plan is None else lambda plan: on_plan(plan["epochs"])
+    fitted = _tabular.fit_table(table, target, **options, on_plan=told, on_epoch=on_epoch, on_progress=on_progress)
+    return fitted.model, fitted.training
+
+
 @contextlib.contextmanager
 def _python_names():
     """Messages about options, under the names that they have here."""
+    here = {"batch": "batch_size", "epochs": "max_epochs"}
     try:
         yield
     except (ValueError, TypeError) as error:
         text = str(error)
-        for name, here in (("batch", "batch_size"), ("epochs", "max_epochs")):
-            if re.match(rf"{name}[ :]", text):
-                raise type(error)(here + text[len(name):]) from None
+        if found := re.fullmatch(r"\w+: '(\w+)' is (.+), not (.+)", text):
+            name, wanted, given = found.groups()
+            raise type(error)(f"{here.get(name, name)}: {given} is of the wrong type; give {wanted}") from None
+        if (found := re.match(r"(batch|epochs)[ :]", text)) is not None:
+            raise type(error)(here[found[1]] + text[len(found[1]):]) from None
         raise
 
 
@@ -104,7 +114,7 @@ def _add_target(table, name, y, classes):
 
 def _options(estimator, classes, names, weights):
     options = {
-        "classify": classes is not None,
+        "task": "regression" if classes is None else "classification",
         "fast": bool(estimator.fast),
         "ensemble": estimator.ensemble,
         "tune": estimator.tune,
@@ -127,13 +137,13 @@ def _options(estimator, classes, names, weights):
         "catch_interrupt": _inputs.on_main_thread(),
     }
     if weights is not None:
-        options["sample_weights"] = weights.tolist()
+        options["sample_weights"] = weights
     if classes is not None:
         balanced, by_class = _inputs.class_weights(estimator.class_weight, classes)
         options["balanced"] = balanced
         if by_class is not None:
-            options["class_weights"] = [(name, float(w)) for name, w in zip(names, by_class)]
-    return options
+            options["class_weights"] = {name: float(w) for name, w in zip(names, by_class)}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _float(value):
