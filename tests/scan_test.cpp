@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "pellucid/ops.h"
+#include "pellucid/precision.h"
 #include "pellucid/random.h"
+#include "pellucid/threads.h"
 #include "pellucid/transform.h"
 #include "support/environment.h"
 
@@ -66,6 +68,56 @@ TEST(Scan, GivesTheSameBitsWhereLoopsAreNotMerged) {
   const Environment off("PELLUCID_DISABLE", "scans");
   const Arrays apart = grad(loss)(kOperands);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(apart[i].to_vector<double>(), merged[i].to_vector<double>());
+}
+
+// A body that keeps the rows of a batch apart is run by each thread over its own rows: weights, a row that is repeated,
+// a mask, parts of rows put together; and one that does not is not.
+TEST(Scan, HasTheSameBitsWhereThreadsTakeRowsOfTheirOwn) {
+  const int before = threads();
+  const Arrays operands = {astype(draw(1, {12, 24}), float32), astype(draw(2, {24}), float32),
+                           astype(draw(3, {5, 40, 24}), float32)};
+  const auto run = [&](bool mixes) {
+    return grad([&](const Arrays& a) {
+      const auto step = [&](const Arrays& carry, const Arrays& at) {
+        const Arrays gates = split(at[0] + matmul(carry[0], a[0]) + a[1], 2, -1);
+        Array h = sigmoid(gates[0]) * tanh(gates[1]);
+        if (mixes) h = h + flip(h, Axes(0));
+        h = where(sum(at[0], Axes(-1), true) > 0.0, h, carry[0]);
+        return ScanStep{{h}, {concat({h, exp(-h)}, -1)}};
+      };
+      const ScanStep result = scan(step, {zeros({40, 12})}, {a[2]});
+      return Arrays{sum(square(result.ys[0])) + sum(result.carry[0])};
+    })(operands);
+  };
+  for (const bool mixes : {false, true}) {
+    for (const Precision precision : {Precision::kFloat32, Precision::kBFloat16}) {
+      const PrecisionScope scope(precision);
+      std::vector<std::vector<float>> one;
+      for (const int count : {1, 2, 3, 7}) {
+        set_threads(count);
+        const Arrays by = run(mixes);
+        for (std::size_t i = 0; i < by.size(); ++i) {
+          if (count == 1) one.push_back(by[i].to_vector<float>());
+          EXPECT_EQ(by[i].to_vector<float>(), one[i]) << mixes << " " << i << " on " << count << " threads";
+        }
+      }
+    }
+  }
+  set_threads(before);
+}
+
+// Between two runs of one plan.
+TEST(Scan, FollowsTheNumberOfThreads) {
+  const int before = threads();
+  auto compiled = compile(grad(loss));
+  const Arrays operands = {draw(1, {6, 6}), draw(2, {6}), draw(3, {7, 32, 6})};
+  set_threads(1);
+  const std::vector<double> one = compiled(operands)[0].to_vector<double>();
+  for (const int count : {4, 2, 3, 1}) {
+    set_threads(count);
+    EXPECT_EQ(compiled(operands)[0].to_vector<double>(), one) << count;
+  }
+  set_threads(before);
 }
 
 TEST(Scan, CheckpointComputesTheLoopAgain) {

@@ -7,6 +7,8 @@
 #include <limits>
 #include <new>
 
+#include "base/large_pages.h"
+
 namespace pellucid {
 
 namespace ops {
@@ -17,6 +19,7 @@ std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   // Kernels may read a full vector from the last element on, so every block has slack behind it.
   void* data = std::aligned_alloc(64, ((bytes + 63) / 64 + 1) * 64);
   if (data == nullptr) throw Error("memory: " + std::to_string(bytes) + " bytes cannot be allocated");
+  base::prefer_large_pages(data, bytes);
   return std::make_shared<Storage>(data, bytes, nullptr);
 }
 

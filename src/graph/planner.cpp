@@ -407,7 +407,7 @@ void Planner::emit_contract(const Instruction& instruction, std::int32_t index) 
                       : steady_value(a) ? kernels::ContractSteady::kA
                                         : kernels::ContractSteady::kNone;
   const bool narrow = instruction.attributes.dtype == DType::kBFloat16 && kernels::bf16_suits(desc);
-  kernels::Contract contract = narrow ? kernels::bf16_contract(desc) : kernels::Contract(desc, steady);
+  kernels::Contract contract = narrow ? kernels::bf16_contract(desc, steady) : kernels::Contract(desc, steady);
   const auto memory = [&](std::size_t bytes, std::int32_t first, std::int32_t last) {
     if (bytes == 0) return Ref{};
     Buffer buffer;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/fail.h"
+#include "base/large_pages.h"
 #include "base/thread_pool.h"
 #include "io/csv_blocks.h"
 #include "io/csv_dictionary.h"
@@ -84,7 +85,7 @@ class Assembly {
   template <class T>
   static void reserve(std::vector<T>& values, std::size_t rows) {
     values.reserve(rows);
-    prefer_large_pages(values.data(), rows * sizeof(T));
+    base::prefer_large_pages(values.data(), rows * sizeof(T));
   }
 
   static void append_numbers(Column& column, Gathered& gathered, const CsvBlock& block, std::size_t c) {

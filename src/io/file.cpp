@@ -14,6 +14,7 @@
 #include <limits>
 
 #include "base/fail.h"
+#include "base/large_pages.h"
 #include "io/unpack.h"
 
 namespace pellucid::io {
@@ -58,14 +59,14 @@ class Descriptor {
 class Buffer {
  public:
   explicit Buffer(std::size_t capacity) : data_(new char[capacity]), capacity_(capacity) {
-    prefer_large_pages(data_.get(), capacity);
+    base::prefer_large_pages(data_.get(), capacity);
   }
   char* end() { return data_.get() + size_; }
   std::size_t space() const { return capacity_ - size_; }
   void add(std::size_t n) { size_ += n; }
   void grow() {
     std::unique_ptr<char[]> larger(new char[capacity_ * 2]);
-    prefer_large_pages(larger.get(), capacity_ * 2);
+    base::prefer_large_pages(larger.get(), capacity_ * 2);
     std::memcpy(larger.get(), data_.get(), size_);
     data_ = std::move(larger);
     capacity_ *= 2;
@@ -109,14 +110,6 @@ FileBytes map_file(const std::string& path, std::string_view what) {
   bytes.data_ = static_cast<const char*>(address);
   bytes.size_ = file.size();
   return bytes;
-}
-
-void prefer_large_pages(void* data, std::size_t size) {
-  constexpr std::size_t kPage = std::size_t{1} << 21;
-  if (size < 4 * kPage) return;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(data) + kPage - 1) / kPage * kPage;
-  const auto end = (reinterpret_cast<std::uintptr_t>(data) + size) / kPage * kPage;
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // an advice: what it says does not matter
 }
 
 bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }

@@ -45,10 +45,6 @@ FileBytes read_file(const std::string& path, std::string_view what);
 /// by renaming.
 FileBytes map_file(const std::string& path, std::string_view what);
 
-/// Asks the system to back memory that is about to be filled with large pages, where that is many of them: the faults
-/// of small ones take a good part of the time in which a large file is read.
-void prefer_large_pages(void* data, std::size_t size);
-
 /// True for the magic number of gzip.
 bool is_gzip(std::string_view bytes);
 /// The content of all members of a gzip stream. Throws Error where it is damaged, cut off, or followed by anything but

@@ -31,6 +31,6 @@ bool bf16_suits(const ContractShape& shape);
 /// added in order. kDot is documented to do the same, and flushes denormal operands and sums. kAmx adds the even and
 /// the odd products of 32 steps apart, then together, then to the accumulator. So the bits depend on the operands and
 /// on the processor, and not on threads or layout.
-Contract bf16_contract(const ContractShape& shape);
+Contract bf16_contract(const ContractShape& shape, ContractSteady steady = ContractSteady::kNone);
 
 }  // namespace pellucid::kernels

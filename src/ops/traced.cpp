@@ -81,6 +81,13 @@ Arrays replay(const Traced& traced, const Arrays& arguments) {
   return results;
 }
 
+namespace {
+/// A view that never has to copy its operand's elements.
+bool is_free_view(const Node& node) {
+  return (node.record->name == "permute" || node.record->name == "broadcast_to") && !node.inputs.empty();
+}
+}  // namespace
+
 Closed close(const std::function<Arrays(const Arrays&)>& f, const Arrays& arguments) {
   array::KeepGraph keep;
   Arrays parameters;
@@ -91,18 +98,28 @@ Closed close(const std::function<Arrays(const Arrays&)>& f, const Arrays& argume
   Closed closed;
   Substitution captured;
   const auto capture = [&](const Array& x) {
-    if (reached.contains(x) || captured.has(x) || (x.rank() == 0 && x.node()->record == &constant_record())) return;
-    // What is permuted is captured as it lies and permuted inside, where that is a view; it would be copied for a loop.
-    const Node& node = *x.node();
-    const bool view = node.record->name == "permute" && !node.inputs.empty();
-    const Array source = view ? node.inputs[0] : x;
+    if (reached.contains(x) || captured.has(x)) return;
+    // What is permuted or repeated is captured as it lies and seen so inside, where that is a view; it would be copied
+    // for a loop.
+    Arrays views;
+    Array source = x;
+    while (is_free_view(*source.node())) {
+      views.push_back(source);
+      const Array next = source.node()->inputs[0];
+      source = next;
+    }
+    if (source.rank() == 0 && source.node()->record == &constant_record()) return;
     if (!captured.has(source)) {
       const Array parameter = placeholder(source.shape(), source.dtype());
       captured.set(source, parameter);
       closed.captured.push_back(source);
       parameters.push_back(parameter);
     }
-    if (view) captured.set(x, remake(node, {captured.at(source)})[0]);
+    Array seen = captured.at(source);
+    for (std::size_t i = views.size(); i-- > 0;) {
+      seen = remake(*views[i].node(), {seen})[0];
+      captured.set(views[i], seen);
+    }
   };
   for (Node* node : reached.order) {
     for (const Array& input : node->inputs) {

@@ -18,8 +18,8 @@ struct Traced {
 };
 using TracedPtr = std::shared_ptr<const Traced>;
 
-/// Catches `f` over operands like `arguments` (shapes and types), and what f captured. Scalars with a value stay
-/// inside.
+/// Catches `f` over operands like `arguments` (shapes and types), and what f captured. Scalars with a value, also
+/// repeated, stay inside.
 struct Closed {
   TracedPtr traced;
   Arrays captured;  // values for the parameters after the first arguments.size()

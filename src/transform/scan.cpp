@@ -1,12 +1,11 @@
-// scan: its shapes, its loop, its tangents and batches. The backward pass stands in scan_vjp.cpp.
+// scan: its shapes, its tangents and batches. The loop stands in scan_loop.cpp, the backward pass in scan_vjp.cpp.
 #include "ops/scan.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "graph/plan.h"
 #include "pellucid/ops.h"
 #include "pellucid/transform.h"
+#include "transform/scan_loop.h"
 
 namespace pellucid::ops {
 
@@ -28,80 +27,8 @@ void infer_scan(const Record&, const Arrays& inputs, const Attributes& attribute
     outputs.push_back({stacked(inputs[i].shape()), inputs[i].dtype(), nullptr, {}, 0});
 }
 
-// ---- The loop -------------------------------------------------------------------------------------------------------
-
-/// A loop over one plan. Carries are made where they are kept: in the history where it is asked for, else in two
-/// buffers in turn, the last one in the result.
-struct Loop {
-  ScanParts parts;
-  std::int64_t length;
-  bool reverse;
-  std::unique_ptr<graph::Plan> plan;
-  std::vector<std::size_t> carry_bytes, x_bytes, y_bytes;
-  std::vector<StoragePtr> spare;   // two for each carry, where there is no history
-  std::vector<StoragePtr> unread;  // for ys that nobody reads
-  std::vector<std::byte*> in, out;
-
-  explicit Loop(const Signature& signature)
-      : parts(signature.attributes), length(signature.attributes.integer), reverse(signature.attributes.flag) {
-    const ScanBody& body = scan_body(signature.attributes);
-    graph::Graph graph = graph::build(body.outputs, body.parameters);
-    graph::optimise(graph);
-    graph::PlanOptions options;
-    options.steady.assign(body.parameters.size(), false);
-    std::fill_n(options.steady.rbegin(), length > 1 ? parts.captured : 0, true);
-    plan = std::make_unique<graph::Plan>(std::move(graph), std::move(options));
-    const auto bytes_of = [](const Array& x) { return static_cast<std::size_t>(x.size()) * size_of(x.dtype()); };
-    for (std::size_t i = 0; i < parts.carries; ++i) {
-      carry_bytes.push_back(bytes_of(body.parameters[i]));
-      spare.push_back(Storage::allocate(carry_bytes.back()));
-      spare.push_back(Storage::allocate(carry_bytes.back()));
-    }
-    for (std::size_t i = 0; i < parts.xs; ++i) x_bytes.push_back(bytes_of(body.parameters[parts.carries + i]));
-    for (std::size_t i = 0; i < parts.ys; ++i) {
-      y_bytes.push_back(bytes_of(body.outputs[parts.carries + i]));
-      unread.push_back(Storage::allocate(y_bytes.back()));
-    }
-    in.resize(body.parameters.size());
-    out.resize(body.outputs.size());
-  }
-
-  std::size_t position(std::int64_t step) const { return static_cast<std::size_t>(reverse ? length - 1 - step : step); }
-  /// Where carry i lies before a step; after the last one for `step` = length.
-  std::byte* carry_at(void* const* y, const void* const* x, std::size_t i, std::int64_t step) {
-    const auto bytes = [](const void* p) { return static_cast<std::byte*>(const_cast<void*>(p)); };
-    if (step == length && y[i] != nullptr) return bytes(y[i]);
-    auto* history = bytes(y[parts.carries + parts.ys + i]);
-    if (history != nullptr && step < length) return history + position(step) * carry_bytes[i];
-    return step == 0 ? bytes(x[i]) : spare[2 * i + static_cast<std::size_t>(step % 2)]->data();
-  }
-
-  void run(void* const* y, const void* const* x) {
-    const auto input = [&](std::size_t i) { return static_cast<std::byte*>(const_cast<void*>(x[i])); };
-    const std::size_t first_captured = parts.carries + parts.xs;
-    for (std::size_t i = 0; i < parts.captured; ++i) in[first_captured + i] = input(first_captured + i);
-    for (std::size_t i = 0; i < parts.carries; ++i) {
-      std::byte* const start = carry_at(y, x, i, 0);
-      if (start != x[i] && carry_bytes[i] != 0) std::memcpy(start, x[i], carry_bytes[i]);
-    }
-    for (std::int64_t step = 0; step < length; ++step) {
-      const std::size_t t = position(step);
-      for (std::size_t i = 0; i < parts.carries; ++i) {
-        in[i] = carry_at(y, x, i, step);
-        out[i] = carry_at(y, x, i, step + 1);
-      }
-      for (std::size_t i = 0; i < parts.xs; ++i) in[parts.carries + i] = input(parts.carries + i) + t * x_bytes[i];
-      for (std::size_t i = 0; i < parts.ys; ++i) {
-        auto* to = static_cast<std::byte*>(y[parts.carries + i]);
-        out[parts.carries + i] = to == nullptr ? unread[i]->data() : to + t * y_bytes[i];
-      }
-      plan->run(in.data(), out.data(), step == 0);
-    }
-  }
-};
-
 Kernel prepare_scan(const Signature& signature) {
-  auto loop = std::make_shared<Loop>(signature);
+  auto loop = std::make_shared<ScanLoop>(signature);
   return [loop](void* const* y, const void* const* x) { loop->run(y, x); };
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ops/precision.h"
 #include "ops/scan.h"
 #include "pellucid/ops.h"
 #include "pellucid/transform.h"
@@ -227,7 +228,8 @@ class Totals {
 
   bool changes(const Array& x) const { return scan_.varying.contains(x) || scan_.unknown.contains(x); }
 
-  /// x of every step, (t, shape...): through permutations and reshapes, which cost nothing outside either.
+  /// x of every step, (t, shape...): through permutations and reshapes, which cost nothing outside either, and
+  /// rounding, so that the loop gives what it has anyway.
   Total stacked(const Array& x) {
     const Node& node = *x.node();
     if (const auto at = find(x)) return [at](const Stacks& stacks) { return stacks(*at); };
@@ -236,6 +238,11 @@ class Totals {
       std::vector<int> order{0};
       for (const std::int64_t axis : node.attributes.axes) order.push_back(static_cast<int>(axis) + 1);
       return [inner, order](const Stacks& stacks) { return permute(inner(stacks), order); };
+    }
+    if (node.record->name == "round_bfloat16") {
+      const Total inner = stacked(node.inputs[0]);
+      const Array kept = x;
+      return [kept, inner](const Stacks& stacks) { return remake(*kept.node(), {inner(stacks)})[0]; };
     }
     if (node.record->name == "reshape") {
       const Total inner = stacked(node.inputs[0]);
@@ -270,7 +277,9 @@ class Totals {
     if (k * (m + n) > 2 * m * n) return nullptr;
     const Total as = stacked(a), bs = stacked(b);
     const std::int64_t t = length_;
-    return [as, bs, t, r, k](const Stacks& stacks) {
+    const Array made(const_cast<Node*>(&node), 0);
+    return [as, bs, t, r, k, made](const Stacks& stacks) {
+      const OwnPrecision precision(*made.node());
       // (t, ..., m, k) to (..., m, t k) and (t, ..., k, n) to (..., t k, n).
       Array x = moveaxis(as(stacks), 0, static_cast<int>(r) - 1), y = moveaxis(bs(stacks), 0, static_cast<int>(r) - 2);
       Shape x_shape(x.shape().begin(), x.shape().end() - 2), y_shape(y.shape().begin(), y.shape().end() - 3);

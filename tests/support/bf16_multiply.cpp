@@ -13,8 +13,8 @@
 #if HWY_ONCE
 namespace pellucid {
 
-kernels::Contract multiply_contract(const kernels::ContractShape& shape) {
-  kernels::Contract contract(shape);
+kernels::Contract multiply_contract(const kernels::ContractShape& shape, kernels::ContractSteady steady) {
+  kernels::Contract contract(shape, steady);
   kernels::HWY_STATIC_DISPATCH(contract_bf16_multiply::prepare)(contract);
   return contract;
 }

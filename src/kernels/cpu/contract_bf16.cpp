@@ -49,10 +49,12 @@ bool bf16_suits(const ContractShape& s) {
          s.n >= 16 && s.k >= 16;
 }
 
-Contract bf16_contract(const ContractShape& shape) { return bf16_contract(shape, bf16_way()); }
+Contract bf16_contract(const ContractShape& shape, ContractSteady steady) {
+  return bf16_contract(shape, bf16_way(), steady);
+}
 
-Contract bf16_contract(const ContractShape& shape, Bf16Way way) {
-  Contract contract(shape);
+Contract bf16_contract(const ContractShape& shape, Bf16Way way, ContractSteady steady) {
+  Contract contract(shape, steady);
   bool empty = shape.m == 0 || shape.n == 0;
   for (const std::int64_t size : shape.batch) empty = empty || size == 0;
   if (empty) return contract;

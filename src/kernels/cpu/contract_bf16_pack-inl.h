@@ -1,4 +1,6 @@
-// Packing of float32 operands as pairs of bfloat16. Included once for each instruction set (Highway's toggle).
+// Packing of float32 operands as pairs of bfloat16. Included once for each instruction set (Highway's toggle). What
+// includes it says by PELLUCID_BF16_DOT or PELLUCID_BF16_AMX for which instructions its functions are compiled; each
+// has a namespace.
 #if defined(PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_
 #undef PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_
@@ -14,10 +16,21 @@
 #include "kernels/cpu/contract_pack-inl.h"
 #include "kernels/cpu/contract_tile-inl.h"
 
-HWY_BEFORE_NAMESPACE();
+#if defined(PELLUCID_BF16_DOT)
+#define PELLUCID_BF16_ROOM contract_bf16_dot
+#define PELLUCID_BF16_BEFORE HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
+#elif defined(PELLUCID_BF16_AMX)
+#define PELLUCID_BF16_ROOM contract_bf16_amx
+#define PELLUCID_BF16_BEFORE HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",amx-tile,amx-bf16")
+#else
+#define PELLUCID_BF16_ROOM contract_bf16_multiply
+#define PELLUCID_BF16_BEFORE HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR)
+#endif
+
+PELLUCID_BF16_BEFORE
 namespace pellucid::kernels {
 namespace HWY_NAMESPACE {
-namespace contract_bf16 {
+namespace PELLUCID_BF16_ROOM {
 namespace hn = hwy::HWY_NAMESPACE;
 using contract::kLanesOf;
 using contract::RowCut;
@@ -33,6 +46,31 @@ inline constexpr Size kLanes = kLanesOf<float>;
 inline constexpr Size kRows = contract::kTileRows<float>;
 
 // ---- Rounding -------------------------------------------------------------------------------------------------------
+
+#if defined(PELLUCID_BF16_DOT)
+
+/// Pairs of the lanes of two steps: the nearest bfloat16, ties to even; denormal numbers are taken as 0, as the dot
+/// product does.
+HWY_INLINE Pairs pair(hn::Vec<FloatTag> even, hn::Vec<FloatTag> odd) {
+  alignas(64) static constexpr std::uint16_t kInTurn[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                            21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                            11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(odd.raw, even.raw);
+  return Pairs{_mm512_permutexvar_epi16(_mm512_load_si512(kInTurn), halves)};
+}
+
+HWY_INLINE Pair pair(float even, float odd) {
+  const __m128 both = _mm_unpacklo_ps(_mm_set_ss(even), _mm_set_ss(odd));
+  return static_cast<Pair>(_mm_cvtsi128_si32((__m128i)_mm_cvtneps_pbh(both)));
+}
+
+/// Four pairs of eight steps that lie one behind the other.
+template <class D128>
+HWY_INLINE hn::Vec<D128> pairs_along(D128 d, const float* x) {
+  return hn::BitCast(d, hn::Vec<hn::Full128<Pair>>{(__m128i)_mm256_cvtneps_pbh(_mm256_loadu_ps(x))});
+}
+
+#else
 
 /// The nearest bfloat16, ties to even, in the upper half of each lane; what is below is of no account. NaN stays NaN.
 template <class D, class V = hn::Vec<D>, class U = hn::Vec<hn::RebindToUnsigned<D>>>
@@ -66,6 +104,8 @@ HWY_INLINE hn::Vec<D128> pairs_along(D128 d, const float* x) {
   const auto high = hn::BitCast(half, round_upper(d, hn::LoadU(d, x + 4)));
   return hn::BitCast(d, hn::ConcatOdd(half, high, low));
 }
+
+#endif
 
 constexpr Size pairs_of(Size steps) { return (steps + 1) / 2; }
 
@@ -215,9 +255,9 @@ inline void pack_rows_amx(Pair* HWY_RESTRICT to, const float* x, Strides stride,
   }
 }
 
-}  // namespace contract_bf16
+}  // namespace PELLUCID_BF16_ROOM
 }  // namespace HWY_NAMESPACE
 }  // namespace pellucid::kernels
-HWY_AFTER_NAMESPACE();
+HWY_POP_ATTRIBUTES
 
 #endif  // PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_

@@ -1,5 +1,5 @@
 // The contraction of pairs of bfloat16: the loops around the tiles, pieces over the threads. Included once for each
-// instruction set (Highway's toggle), in the namespace that contract_bf16_tile-inl.h chooses.
+// instruction set (Highway's toggle), in the namespace that contract_bf16_pack-inl.h chooses.
 #if defined(PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
 #undef PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
@@ -64,7 +64,8 @@ struct Memory {
     sums = v + (plan.pack_v ? panels_size(least(kGroup, plan.columns), depth) : 0);
     slot = round_up(sums + (plan.indirect && plan.chunk_pieces == 1 ? plan.rows * sums_row + kLanes : 0), 2 * kLine);
     if (!plan.pack_s) shared_v = plan.row_pieces * all_rows_size(plan.rows, shape.k);
-    shared = shared_v + (plan.pack_v ? 0 : plan.column_pieces * all_panels_size(plan.columns, shape.k));
+    const bool shares_v = !plan.pack_v && !plan.v_ready;
+    shared = shared_v + (shares_v ? plan.column_pieces * all_panels_size(plan.columns, shape.k) : 0);
     if (plan.chunk_pieces > 1) {
       part_row = round_up(plan.swap ? shape.m : shape.n, kLine);
       part = (plan.swap ? shape.n : shape.m) * part_row;
@@ -161,6 +162,38 @@ HWY_INLINE Pair* slot_of(const Job& job, const Memory& memory, Size thread) {
   return reinterpret_cast<Pair*>(job.workspace) + thread * memory.slot;
 }
 
+/// The copy of the steady operand, where plan.v_ready.
+Pair* steady_of(const Job& job) { return reinterpret_cast<Pair*>(const_cast<float*>(job.plan.swap ? job.a : job.b)); }
+
+/// The part of a piece that is v, from operand v (which its job may not hold).
+Block v_of(const ContractShape& shape, const ContractPlan& plan, const float* v, Size column) {
+  Block b;
+  b.v_stride = plan.swap ? contract::Strides{shape.a_m, shape.a_k} : contract::Strides{shape.b_n, shape.b_k};
+  b.v = v + column * b.v_stride.outer;
+  b.columns = least(plan.columns, (plan.swap ? shape.m : shape.n) - column);
+  return b;
+}
+
+/// Packs a chunk of k, from step `from` on, of a piece's columns into its memory `to`.
+void pack_v(Pair* to, const Block& b, Size from, Size k) {
+  const Size steps = least(k - from, kContractChunk);
+  pack_panels<kWhole>(to + from / kContractChunk * panels_size(b.columns, kContractChunk), b.v + from * b.v_stride.k,
+                      b.v_stride, b.columns, steps, padded_pairs(steps));
+}
+
+/// Contract::pack.
+void pack_steady(const Contract& contract, void* to, const void* operand) {
+  const ContractShape& shape = contract.shape();
+  const ContractPlan plan = ContractAccess::plan(contract);
+  const Size chunks = std::max<Size>(1, divide_up(shape.k, kContractChunk));
+  base::parallel_for(plan.column_pieces * chunks, [&](Size i) {
+    const Size piece = i / chunks;
+    pack_v(static_cast<Pair*>(to) + piece * all_panels_size(plan.columns, shape.k),
+           v_of(shape, plan, static_cast<const float*>(operand), piece * plan.columns), i % chunks * kContractChunk,
+           shape.k);
+  });
+}
+
 Packed packed_of(const Job& job, const Memory& memory, const contract::Place& place, int thread) {
   const ContractPlan& plan = job.plan;
   Pair* const slot = slot_of(job, memory, thread);
@@ -169,8 +202,8 @@ Packed packed_of(const Job& job, const Memory& memory, const contract::Place& pl
   p.s_ready = !plan.pack_s;
   p.v_ready = !plan.pack_v;
   p.s = p.s_ready ? shared + place.row / plan.rows * all_rows_size(plan.rows, job.shape.k) : slot;
-  p.v = p.v_ready ? shared + memory.shared_v + place.column / plan.columns * all_panels_size(plan.columns, job.shape.k)
-                  : slot + memory.v;
+  const Size piece = place.column / plan.columns * all_panels_size(plan.columns, job.shape.k);
+  p.v = plan.v_ready ? steady_of(job) + piece : p.v_ready ? shared + memory.shared_v + piece : slot + memory.v;
   return p;
 }
 
@@ -178,23 +211,23 @@ Packed packed_of(const Job& job, const Memory& memory, const contract::Place& pl
 void pack_shared(const Job& job, const Memory& memory) {
   const ContractPlan& plan = job.plan;
   const Size k = job.shape.k, chunks = std::max<Size>(1, divide_up(k, kContractChunk));
-  const Size rows = plan.pack_s ? 0 : plan.row_pieces, columns = plan.pack_v ? 0 : plan.column_pieces;
+  const Size rows = plan.pack_s ? 0 : plan.row_pieces;
+  const Size columns = plan.pack_v || plan.v_ready ? 0 : plan.column_pieces;
   base::parallel_for((rows + columns) * chunks,
                      [&](Size piece) {
                        const Size i = piece / chunks, from = piece % chunks * kContractChunk;
-                       const Size steps = least(k - from, kContractChunk);
                        const Size block = i < rows ? i * plan.column_pieces : i - rows;
                        const contract::Place place = place_of(job.shape, plan, block);
+                       const Packed to = packed_of(job, memory, place, 0);
+                       if (i >= rows) {
+                         const float* const v = plan.swap ? job.a : job.b;
+                         return pack_v(to.v, v_of(job.shape, plan, v, place.column), from, k);
+                       }
+                       const Size steps = least(k - from, kContractChunk);
                        const Block b =
                            contract::block_of<float, float, float>(job, place, {}, from, steps, nullptr, {});
-                       Packed to = packed_of(job, memory, place, 0);
-                       if (i < rows) {
-                         pack_s(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s, b.s_stride,
-                                RowCut::of(b.rows, kHigh), steps, padded_pairs(steps));
-                       } else {
-                         pack_panels<kWhole>(to.v + from / kContractChunk * panels_size(b.columns, kContractChunk), b.v,
-                                             b.v_stride, b.columns, steps, padded_pairs(steps));
-                       }
+                       pack_s(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s, b.s_stride,
+                              RowCut::of(b.rows, kHigh), steps, padded_pairs(steps));
                      },
                      static_cast<int>(plan.threads));
 }
@@ -251,7 +284,9 @@ void run_chunks(const Job& job, const Memory& memory) {
                                                             nullptr, {});
           b.c = sums + (z * chunks + chunk) * memory.part + place.row * memory.part_row + place.column;
           b.c_row = memory.part_row;
-          run_block(b, packed_of(job, memory, place, thread), nullptr);
+          Packed packed = packed_of(job, memory, place, thread);
+          if (plan.v_ready) packed.v += chunk * panels_size(b.columns, kContractChunk);
+          run_block(b, packed, nullptr);
         }
       },
       static_cast<int>(plan.threads));
@@ -271,7 +306,7 @@ void run_all(const Contract& contract, void* c, const void* a, const void* b, co
                    done};
   const ContractPlan& plan = job.plan;
   const Memory memory(shape, plan);
-  if (!plan.pack_s || !plan.pack_v) pack_shared(job, memory);
+  if (!plan.pack_s || (!plan.pack_v && !plan.v_ready)) pack_shared(job, memory);
   if (plan.chunk_pieces > 1) return run_chunks(job, memory);
   const Size pieces = plan.row_pieces * plan.column_pieces * divide_up(plan.batch, plan.group);
   base::parallel_for(
@@ -284,16 +319,19 @@ void prepare(Contract& contract) {
   ContractShape narrow = shape;
   narrow.dtype = DType::kBFloat16;
   std::size_t unused = 0;
-  ContractPlan plan = plan_contract(narrow, contract::widths_of<float>(), unused);
+  ContractPlan plan = plan_contract(narrow, contract::widths_of<float>(), unused, ContractAccess::steady(contract));
   plan.shared_s = 0;
   const bool whole = plan.batch == 1 && plan.chunk_pieces == 1;
   plan.pack_s = !(whole && plan.column_pieces > 1);
-  plan.pack_v = !(whole && plan.row_pieces > 1);
+  plan.pack_v = !plan.v_ready && !(whole && plan.row_pieces > 1);
   const Memory memory(shape, plan);
   plan.slot_bytes = memory.slot * static_cast<Size>(sizeof(Pair));
   const Size words = memory.slot * plan.threads + memory.shared + memory.parts;
   ContractAccess::set(contract, &run_all,
                       static_cast<std::size_t>(round_up(words * static_cast<Size>(sizeof(Pair)), 64)), plan);
+  const Size steady = plan.v_ready ? plan.column_pieces * all_panels_size(plan.columns, shape.k) : 0;
+  ContractAccess::set_pack(contract, steady == 0 ? nullptr : &pack_steady,
+                           static_cast<std::size_t>(steady) * sizeof(Pair));
 }
 
 }  // namespace PELLUCID_BF16_ROOM

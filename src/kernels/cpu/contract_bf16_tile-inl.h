@@ -1,6 +1,5 @@
-// Tiles of pairs of bfloat16 in registers. Included once for each instruction set (Highway's toggle). What includes it
-// says by PELLUCID_BF16_DOT or PELLUCID_BF16_AMX for which instructions its functions are compiled; each has a
-// namespace.
+// Tiles of pairs of bfloat16 in registers. Included once for each instruction set (Highway's toggle), in the namespace
+// that contract_bf16_pack-inl.h chooses.
 #if defined(PELLUCID_KERNELS_CPU_CONTRACT_BF16_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PELLUCID_KERNELS_CPU_CONTRACT_BF16_TILE_INL_H_
 #undef PELLUCID_KERNELS_CPU_CONTRACT_BF16_TILE_INL_H_
@@ -17,23 +16,11 @@
 #include "kernels/cpu/contract_bf16_pack-inl.h"
 #include "kernels/cpu/contract_run-inl.h"
 
-#if defined(PELLUCID_BF16_DOT)
-#define PELLUCID_BF16_ROOM contract_bf16_dot
-#define PELLUCID_BF16_BEFORE HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
-#elif defined(PELLUCID_BF16_AMX)
-#define PELLUCID_BF16_ROOM contract_bf16_amx
-#define PELLUCID_BF16_BEFORE HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",amx-tile,amx-bf16")
-#else
-#define PELLUCID_BF16_ROOM contract_bf16_multiply
-#define PELLUCID_BF16_BEFORE HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR)
-#endif
-
 PELLUCID_BF16_BEFORE
 namespace pellucid::kernels {
 namespace HWY_NAMESPACE {
 namespace PELLUCID_BF16_ROOM {
 using contract::least;
-using namespace contract_bf16;  // NOLINT: one room in two namespaces
 
 using Float = hn::Vec<FloatTag>;
 

@@ -20,6 +20,9 @@ constexpr double kStrayCost = 1.0;      // packed one by one
 constexpr double kReadCost = 0.1;       // read by tiles where it lies
 constexpr double kCollideCost = 0.5;    // the same where the steps fall into few sets of the caches
 
+// Tiles one vector wide load as much as they multiply, from as many lines of s as they have rows.
+constexpr double kNarrowCost = 1.25;
+
 // What one thread's caches are taken to hold, in bytes, on every machine.
 constexpr Size kL1 = 32 << 10;
 constexpr Size kL2Block = 256 << 10;  // half of L2
@@ -87,6 +90,7 @@ double cost(const View& v) {
   const double k = static_cast<double>(v.k), columns = static_cast<double>(v.columns),
                rows = static_cast<double>(v.rows);
   double cycles = rows * k * static_cast<double>(padded) / static_cast<double>(lanes);
+  if (v.columns <= lanes && v.rows > lanes / 2) cycles *= kNarrowCost;
   if (!v.v_contiguous() || v.rows >= 16) cycles += v.v_pack_cost() * k * columns;
   if (v.swap && v.indirect) cycles += 2 * kTransposeCost * rows * columns;
   if (v.packs_s()) {
