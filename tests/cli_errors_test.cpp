@@ -77,6 +77,7 @@ TEST(BadInput, Pictures) {
   broken(images, idx_bytes({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "x"), {images});
   broken(images, idx_bytes({100, 6, 6}, std::string(3600, '\1')), {"100", "200"});
   broken(images, idx_bytes({0, 6, 6}, ""), {images});
+  broken("t10k-labels-idx1-ubyte", idx_bytes({40}, std::string(40, '\7')), {"label 7 of test picture 0", "0 to 1"});
   broken("labels.txt", "left\n", {"labels.txt", "1"});
   const Place place;
   std::filesystem::create_directory(place.path("nothing"));

@@ -123,7 +123,7 @@ TEST(ModelFile, UnreadableFilesAreNamed) {
   chmod(folder.path("m").c_str(), 0);
   EXPECT_TRUE(as_ordinary_user([&] {
     return message_of([&] { io::load_model(folder.path("m")); }) ==
-           "read_safetensors: cannot open '" + folder.path("m") + "': Permission denied";
+           "read_safetensors: cannot open '" + folder.path("m") + "': Permission denied; change its permissions";
   }));
 }
 

@@ -136,6 +136,19 @@ TEST(Pictures, SaysWhatIsNotThere) {
   chmod(folder.path().c_str(), 0755);
 }
 
+TEST(Pictures, TestLabelsAreOfClassesThatTrainingHas) {
+  const TemporaryFolder folder;
+  folder.add("train-images-idx3-ubyte", images(3));
+  folder.add("train-labels-idx1-ubyte", labels(std::string("\0\1\2", 3)));
+  folder.add("t10k-images-idx3-ubyte", images(2));
+  folder.add("t10k-labels-idx1-ubyte", labels(std::string("\2\4", 2)));
+  const data::Pictures pictures = data::read_pictures(folder.path());
+  EXPECT_EQ(pictures.classes.size(), 5u);  // a model that knows five classes can be evaluated on them
+  EXPECT_EQ(message_of([&] { data::fit_pictures(pictures); }),
+            "fit_pictures: label 4 of test picture 1 is not in 0 to 2, the labels of the training pictures; take files "
+            "that belong together");
+}
+
 TEST(Pictures, SaysWhatDoesNotFit) {
   const TemporaryFolder folder;
   const auto at = [&](const std::string& name) { return "'" + folder.path(name) + "'"; };
@@ -151,7 +164,7 @@ TEST(Pictures, SaysWhatDoesNotFit) {
   EXPECT_PRED2(
       contains, refused(idx({2, 3}, "123456"), labels("\1\1")),
       "holds uint8 [2, 3], and pictures are uint8 [n, height, width] or [n, height, width, channels]; convert them");
-  EXPECT_PRED2(contains, refused(idx({0, 2, 3}, ""), labels("")), "holds uint8 [0, 2, 3], and pictures are uint8");
+  EXPECT_PRED2(contains, refused(idx({0, 2, 3}, ""), labels("")), "holds uint8 [0, 2, 3], which is no picture; give");
   EXPECT_PRED2(contains, refused(idx({1, 1, 1}, "1234", 0x0D), labels("\1")),
                "holds float32 [1, 1, 1], and pictures are uint8");
   EXPECT_PRED2(contains, refused(images(1), idx({1, 2}, "12")),

@@ -104,7 +104,7 @@ TEST(Table, RefusesWhatItCannotRead) {
   chmod(folder.path("head").c_str(), 0);
   EXPECT_TRUE(as_ordinary_user([&] {
     return message_of([&] { io::read_csv(folder.path("head")); }) ==
-           "read_csv: cannot open '" + folder.path("head") + "': Permission denied";
+           "read_csv: cannot open '" + folder.path("head") + "': Permission denied; change its permissions";
   }));
 }
 

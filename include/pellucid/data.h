@@ -269,7 +269,8 @@ struct PicturePreprocessing {
   double mean = 0, scale = 1;  // the network gets (pixel - mean) / scale
   std::vector<std::string> classes;
 };
-/// Mean and standard deviation of all pixels of the training pictures.
+/// Mean and standard deviation of all pixels of the training pictures. Throws where there are none, or a test label is
+/// larger than all labels of training.
 PicturePreprocessing fit_pictures(const Pictures& pictures);
 std::string to_json(const PicturePreprocessing& preprocessing);
 PicturePreprocessing picture_preprocessing_from_json(const std::string& json);

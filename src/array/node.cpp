@@ -18,7 +18,9 @@ extern const Record& constant_record();
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   // Kernels may read a full vector from the last element on, so every block has slack behind it.
   void* data = std::aligned_alloc(64, ((bytes + 63) / 64 + 1) * 64);
-  if (data == nullptr) throw Error("memory: " + std::to_string(bytes) + " bytes cannot be allocated");
+  if (data == nullptr) {
+    throw Error("memory: " + std::to_string(bytes) + " bytes cannot be allocated; smaller layers or batches need less");
+  }
   base::prefer_large_pages(data, bytes);
   return std::make_shared<Storage>(data, bytes, nullptr);
 }

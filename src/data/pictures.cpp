@@ -120,7 +120,11 @@ PictureSet make_set(const Parts& parts, std::size_t first, const std::string& pa
          images.defined() ? "labels" : "images");
   }
   const Shape& shape = images.shape();
-  if (images.dtype() != DType::kUInt8 || shape.size() < 3 || shape.size() > 4 || images.size() == 0) {
+  if (images.size() == 0) {
+    fail("read_pictures: '{}' holds {} {}, which is no picture; give at least one", shown(images_name), images.dtype(),
+         shape);
+  }
+  if (images.dtype() != DType::kUInt8 || shape.size() < 3 || shape.size() > 4) {
     fail(
         "read_pictures: '{}' holds {} {}, and pictures are uint8 [n, height, width] or [n, height, width, channels]; "
         "convert them",
@@ -232,9 +236,26 @@ Pictures read_pictures(const std::string& path, const PictureOptions& options) {
   return pictures;
 }
 
+namespace {
+
+// No picture of training stands for a test label beyond all of its own.
+void check_test_labels(const Pictures& pictures) {
+  if (pictures.test.size() == 0) return;
+  const std::vector<std::int64_t> known = pictures.training.labels.to_vector<std::int64_t>();
+  const std::vector<std::int64_t> test = pictures.test.labels.to_vector<std::int64_t>();
+  const std::int64_t last = *std::max_element(known.begin(), known.end());
+  const auto beyond = std::find_if(test.begin(), test.end(), [&](std::int64_t label) { return label > last; });
+  if (beyond == test.end()) return;
+  fail("fit_pictures: label {} of test picture {} is not in 0 to {}, the labels of the training pictures; {}", *beyond,
+       beyond - test.begin(), last, "take files that belong together");
+}
+
+}  // namespace
+
 PicturePreprocessing fit_pictures(const Pictures& pictures) {
   const Array& images = pictures.training.images;
   if (!images.defined()) fail("fit_pictures: there are no training pictures; read a folder that has some");
+  check_test_labels(pictures);
   PicturePreprocessing result;
   result.shape.assign(images.shape().begin() + 1, images.shape().end());
   result.classes = pictures.classes;

@@ -31,7 +31,10 @@ class Descriptor {
     do {
       number_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     } while (number_ < 0 && errno == EINTR);
-    if (number_ < 0) fail("{}: cannot open '{}': {}", what, path, errno_text(errno));
+    if (number_ < 0) {
+      const char* remedy = errno == EACCES ? "; change its permissions" : "";
+      fail("{}: cannot open '{}': {}{}", what, path, errno_text(errno), remedy);
+    }
     if (::fstat(number_, &status_) != 0) {
       const int error = errno;
       ::close(number_);

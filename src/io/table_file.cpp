@@ -84,7 +84,10 @@ void make_text(Column& column) {
 
 TableFile table_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) fail("read_table: cannot open '{}': {}", path, base::errno_text(errno));
+  if (!file) {
+    const char* remedy = errno == EACCES ? "; change its permissions" : "";
+    fail("read_table: cannot open '{}': {}{}", path, base::errno_text(errno), remedy);
+  }
   std::string head(8, '\0');
   file.read(head.data(), 8);
   head.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));

@@ -163,10 +163,10 @@ std::string Loop::explain(Reason reason, const Snapshot& snapshot) const {
     case Reason::kMaxSeconds:
       return with(short_number(*o_.max_seconds));
     case Reason::kDiverged:
-      return with(base::format(
-          "{} {} after step {}, in epoch {}: lower the learning rate, clip gradients by optim::Options, or scale x",
-          std::isfinite(failed_loss_) ? "parameters not finite, loss" : "loss", short_number(failed_loss_), steps_,
-          std::isfinite(failed_loss_) ? last_.epoch : last_.epoch + 1));
+      return with(base::format("{} {} after step {}, in epoch {}: lower the learning rate, clip gradients, or scale x",
+                               std::isfinite(failed_loss_) ? "parameters not finite, loss" : "loss",
+                               short_number(failed_loss_), steps_,
+                               std::isfinite(failed_loss_) ? last_.epoch : last_.epoch + 1));
     case Reason::kInterrupted:
       return with(signal_name(signal_));
     case Reason::kStopped:
