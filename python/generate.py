@@ -76,7 +76,7 @@ def read(page):
 
 HEADERS = {"nn": "nn*.h networks.h network_*.h augment.h module.h", "loss": "loss*.h", "optim": "optim.h minimize.h",
            "schedule": "schedule.h", "metrics": "metrics.h", "init": "init.h", "data": "data.h", "io": "io.h",
-           "train": "train.h"}
+           "train": "train.h", "augment": "augment.h"}
 # Templates by the number of axes, and how each is called.
 FAMILIES = {"Conv": "Conv{}d", "ConvTranspose": "ConvTranspose{}d", "BatchNorm": "BatchNorm{}d", "Pad": "Pad{}d",
             "DropoutChannels": "Dropout{}d"}

@@ -8,6 +8,7 @@ The package is put together in OUT_DIR/package by links, imported there, and rea
 import ast
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,19 @@ def link(place, target):
     if place.is_symlink() or place.exists():
         place.unlink()
     place.symlink_to(target.resolve())
+
+
+def settled(text, extension):
+    """What nanobind cannot know: results of any type are Any, and `bool` is Python's, not the engine's type."""
+    text = text.replace("def numpy(self) -> object:", "def numpy(self) -> numpy.typing.NDArray[typing.Any]:")
+    lines = [re.sub(r"-> object:", "-> typing.Any:", line) for line in text.split("\n")]
+    lines = [re.sub(r"(?<![\w.])bool\b", "builtins.bool", line) if " def " in line else line for line in lines]
+    text = "\n".join(lines)
+    if extension:  # the package has modules of its own by these names: `import *` must not bring the extension's
+        text = re.sub(r"from pellucid\._core import \([^)]*\)", lambda m: re.sub(r" as \w+", "", m[0]), text)
+    wanted = [m for m in ("builtins", "numpy.typing", "typing") if f"{m}." in text]
+    end = text.index('"""', text.index('"""') + 3) + 3 if text.startswith('"""') else 0
+    return text[:end] + "".join(f"\nimport {m}" for m in wanted) + "\n" + text[end:]
 
 
 def main():
@@ -34,7 +48,9 @@ def main():
     subprocess.run([*command, "-m", "pellucid._core", "-r", "-O", str(out)], check=True, env=environment)
     subprocess.run([*command, "-m", "pellucid.nn", "-o", str(out / "nn.pyi")], check=True, env=environment)
     for path in [*out.glob("_core/*.pyi"), out / "nn.pyi"]:
-        ast.parse(path.read_text(), str(path))
+        text = settled(path.read_text(), path.parent.name == "_core")
+        ast.parse(text, str(path))
+        path.write_text(text)
 
 
 main()

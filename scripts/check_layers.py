@@ -72,6 +72,7 @@ PUBLIC = {
     "schema.h": "data",
     "checks.h": "data",
     "io.h": "io",
+    "numbers.h": "io",
     "assessment.h": "train",
     "metrics.h": "train",
     "train.h": "train",

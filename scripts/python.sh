@@ -7,6 +7,8 @@
 #   scripts/python.sh fresh      in a new environment with NumPy alone: install, uninstall and install the wheel, run the
 #                                README's first example, measure the wheel and the import
 #   scripts/python.sh debug      python/tests with Python's checks of memory and development mode on
+#   scripts/python.sh asan       python/tests over an engine and an extension with the address and undefined-behaviour
+#                                sanitizers, which are built in build/python-asan (asserts on; half an hour on two cores)
 # An engine that is built in build/release already is taken; else it is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -81,8 +83,26 @@ END
     (cd python/tests && PYTHONMALLOC=debug ../../$home/bin/python -X dev -m pytest -q -c ../../pyproject.toml \
       --rootdir ../.. -k "not scikit_learns" . "${@:2}")
     ;;
+  asan)
+    cmake --preset asan -B build/python-asan -DPELLUCID_BUILD_TESTS=OFF >/dev/null
+    cmake --build build/python-asan --target libpellucid.so -j "${JOBS:-$(nproc)}"
+    cmake -G Ninja -S python -B build/python-asan/extension -DPython_EXECUTABLE="$PWD/$home/bin/python" \
+      -DCMAKE_BUILD_TYPE=Debug -DPELLUCID_BUILD="$PWD/build/python-asan" -DPELLUCID_SANITIZE=address,undefined >/dev/null
+    cmake --build build/python-asan/extension --target _core -j "${JOBS:-$(nproc)}"
+    package=build/python-asan/package/pellucid
+    rm -rf $package && mkdir -p $package
+    ln -s "$PWD"/python/pellucid/* "$PWD"/build/python-asan/extension/_core*.so $package/
+    ln -s "$PWD/build/python-asan/libpellucid.so" $package/libpellucid.so.0
+    # Sanitizers come before everything else; Python's own allocations go to malloc, where they are seen. The interpreter
+    # lets much of its memory lie when it ends, so leaks are the business of `leaks`.
+    (cd python/tests && PYTHONPATH="$OLDPWD/build/python-asan/package" PYTHONMALLOC=malloc PYTHONDONTWRITEBYTECODE=1 \
+      ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0 UBSAN_OPTIONS=print_stacktrace=1 \
+      LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
+      ../../$home/bin/python -m pytest -q -c ../../pyproject.toml --rootdir ../.. -p no:cacheprovider \
+      -k "not scikit_learns and not mypy and not typing" . "${@:2}")
+    ;;
   *)
-    echo "usage: scripts/python.sh wheel | test | oracles | leaks | fresh | debug" >&2
+    echo "usage: scripts/python.sh wheel | test | oracles | leaks | fresh | debug | asan" >&2
     exit 2
     ;;
 esac

@@ -11,6 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "pellucid/io.h"
+#include "pellucid/nn.h"
+
 namespace pellucid {
 namespace {
 
@@ -70,6 +73,28 @@ TEST(Program, LearnsATableOfClasses) {
   }
   const Json inside = Json::parse(place.run("inspect things.safetensors --json").out);
   EXPECT_EQ(inside["training"]["history"].size(), 20U);
+}
+
+TEST(Program, InspectsANetworkAlone) {
+  const Place place;
+  nn::Sequential network{nn::Linear(4, 8), nn::ReLU(), nn::Linear(8, 3)};
+  io::ModelFile file;
+  for (const nn::NamedArray& array : nn::named_parameters(network)) file.parameters[array.name] = array.value;
+  file.network = nn::to_json(nn::describe(network));
+  io::save_model(place.path("net.safetensors"), file);
+  const Outcome inspect = place.run("inspect net.safetensors");
+  ASSERT_EQ(inspect.status, 0) << inspect.err;
+  for (const char* part : {"a network alone: 67 numbers in 4 arrays",
+                           "  Sequential\n    0: Linear (inputs 4, outputs 8", "    1: ReLU\n", "2.weight", "[8, 3]"}) {
+    EXPECT_TRUE(has(inspect.out, part)) << part << "\n" << inspect.out;
+  }
+  const Json inside = Json::parse(place.run("inspect net.safetensors --json").out);
+  EXPECT_EQ(inside["parameters"].size(), 4U);
+  EXPECT_TRUE(inside["preprocessing"].is_null());
+  place.write("new.csv", "a,b,c,d\n1,2,3,4\n");
+  const Outcome predict = place.run("predict net.safetensors new.csv");
+  EXPECT_EQ(predict.status, 1);
+  EXPECT_TRUE(has(predict.err, "'net.safetensors' holds a network alone")) << predict.err;
 }
 
 TEST(Program, LearnsATableOfNumbers) {

@@ -98,12 +98,12 @@ TEST(Roles, SayWhatDoesNotFit) {
   EXPECT_EQ(refused([&](TableOptions& o) { o.schema = data::find_schema(table, "x"); }),
             "target: the schema says 'x', and 'y' is to be predicted; change one of them");
   io::Table light = table;
-  light.columns[4].numbers[3] = -1;
+  light.columns[4].numbers.edit()[3] = -1;
   TableOptions weighted = quick();
   weighted.weight = "w";
   EXPECT_EQ(message_of([&] { fit_table(light, "y", weighted); }),
             "weight: column 'w', row 4: -1 must be finite and not below 0");
-  light.columns[4].numbers[3] = std::numeric_limits<double>::quiet_NaN();
+  light.columns[4].numbers.edit()[3] = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(message_of([&] { fit_table(light, "y", weighted); }),
             "weight: column 'w', row 4: a missing weight must be finite and not below 0");
 }

@@ -167,7 +167,7 @@ TEST(Preprocess, SaysWhatCannotBeFitted) {
             "row; give columns that change with it");
   EXPECT_EQ(refused({0, 3}, {}), "fit_preprocessing: there is no row 3 in a table of 3; give positions from 0 to 2");
   io::Table uneven = table;
-  uneven.columns[1].numbers.pop_back();
+  uneven.columns[1].numbers.edit().pop_back();
   EXPECT_EQ(message_of([&] { data::fit_preprocessing(uneven, target, Rows{0}); }),
             "fit_preprocessing: column 'b' has 2 values and the table 3 rows; give each row one");
 }

@@ -226,7 +226,7 @@ TEST(Schema, EncodingHoldsToIt) {
   EXPECT_EQ(fitted.dropped, (std::vector<std::pair<std::string, std::string>>{{"more", "is not in the schema"}}));
   io::Table bad = table;
   bad.source = "bad.csv";
-  bad.columns[0].numbers[2] = 12;
+  bad.columns[0].numbers.edit()[2] = 12;
   EXPECT_EQ(message_of([&] { data::encode(fitted, bad, data::all_rows(3)); }),
             "encode: 'bad.csv', row 3: column 'n' is 12, and the schema allows 0 to 10 (out_of_range = \"refuse\"); "
             "correct it, or the schema");

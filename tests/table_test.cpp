@@ -74,7 +74,7 @@ TEST(Table, RefusesWhatItCannotWrite) {
   io::Table table = io::parse_csv("a,b\n1,2\n");
   EXPECT_EQ(message_of([&] { io::to_csv(table, 'x'); }),
             "write_csv: 'x' cannot separate fields; take ',', ';', '|' or a tab");
-  table.columns[1].numbers.push_back(3);
+  table.columns[1].numbers.edit().push_back(3);
   EXPECT_EQ(message_of([&] { io::to_csv(table); }),
             "write_csv: column 'b' has 2 rows and the table 1; give all columns one length");
   EXPECT_EQ(message_of([] { io::write_csv("/dev/full", io::parse_csv("a\n1\n")); }),

@@ -58,14 +58,67 @@ void print_object(const Json& object) {
   say(aligned(rows, {}));
 }
 
+nlohmann::ordered_json facts_of(const nn::NamedArray& array) {
+  return {{"name", array.name}, {"shape", array.value.shape()}, {"dtype", name_of(array.value.dtype())}};
+}
+
+void print_parameters(const std::vector<nn::NamedArray>& arrays) {
+  say("\nparameters\n");
+  std::vector<std::vector<std::string>> rows = {{"name", "shape", "mean", "deviation", "least", "most"}};
+  for (const nn::NamedArray& array : arrays) {
+    const Array x = astype(array.value, float64);
+    const auto number = [&](Array (*of)(const Array&)) {
+      return x.size() == 0 ? std::string() : fmt::format("{:.4f}", of(x).item<double>());
+    };
+    rows.push_back({array.name, to_string(array.value.shape()), number([](const Array& v) { return mean(v); }),
+                    number([](const Array& v) { return std(v); }), number([](const Array& v) { return min(v); }),
+                    number([](const Array& v) { return max(v); })});
+  }
+  say(aligned(rows, {false, false, true, true, true, true}));
+}
+
+void print_layer(const nn::Description& layer, const std::string& indent) {
+  std::vector<std::string> settings;
+  for (const auto& [name, option] : layer.options) {
+    settings.push_back(name + " " + std::visit([](const auto& value) { return value_text(Json(value)); }, option));
+  }
+  say("{}{}{}{}\n", indent, layer.name.empty() ? "" : layer.name + ": ", layer.type,
+      settings.empty() ? "" : fmt::format(" ({})", fmt::join(settings, ", ")));
+  for (const nn::Description& part : layer.layers) print_layer(part, indent + "  ");
+}
+
+// A network that Python or C++ saved; perhaps of a class of the user's, which cannot be built here.
+int run_bare(const InspectOptions& options, const io::ModelFile& file) {
+  std::vector<nn::NamedArray> arrays;
+  std::int64_t count = 0;
+  for (const auto& [name, value] : file.parameters) {
+    arrays.push_back({name, value});
+    count += value.size();
+  }
+  if (options.json) {
+    nlohmann::ordered_json parameters = nlohmann::ordered_json::array();
+    for (const nn::NamedArray& array : arrays) parameters.push_back(facts_of(array));
+    print_json({{"model", options.model},
+                {"network", nlohmann::ordered_json::parse(file.network)},
+                {"parameters", parameters},
+                {"preprocessing", nullptr},
+                {"training", nlohmann::ordered_json::parse(file.training)}});
+    return kDone;
+  }
+  say("{}\n\na network alone: {} in {}; it has no preprocessing, so `predict` does not take it\n\nnetwork\n",
+      options.model, counted(count, "number", "numbers"),
+      counted(static_cast<std::int64_t>(arrays.size()), "array", "arrays"));
+  print_layer(nn::description_from_json(file.network), "  ");
+  print_parameters(arrays);
+  return kDone;
+}
+
 int run(const InspectOptions& options) {
+  if (const io::ModelFile file = io::load_model(options.model); is_bare(file)) return run_bare(options, file);
   Model model = load(options.model);
   if (options.json) {
     nlohmann::ordered_json parameters = nlohmann::ordered_json::array();
-    for (const nn::NamedArray& array : nn::named_parameters(model.network)) {
-      parameters.push_back(
-          {{"name", array.name}, {"shape", array.value.shape()}, {"dtype", name_of(array.value.dtype())}});
-    }
+    for (const nn::NamedArray& array : nn::named_parameters(model.network)) parameters.push_back(facts_of(array));
     print_json({{"model", options.model},
                 {"network", nlohmann::ordered_json::parse(nn::to_json(nn::describe(model.network)))},
                 {"parameters", parameters},
@@ -86,16 +139,7 @@ int run(const InspectOptions& options) {
   }
   say("network\n");
   say(indented(nn::summary(model.network, zeros(input_shape(model)))));
-
-  say("\nparameters\n");
-  std::vector<std::vector<std::string>> rows = {{"name", "shape", "mean", "deviation", "least", "most"}};
-  for (const nn::NamedArray& array : nn::named_parameters(model.network)) {
-    const Array x = astype(array.value, float64);
-    const auto number = [](const Array& value) { return fmt::format("{:.4f}", value.item<double>()); };
-    rows.push_back(
-        {array.name, to_string(array.value.shape()), number(mean(x)), number(std(x)), number(min(x)), number(max(x))});
-  }
-  say(aligned(rows, {false, false, true, true, true, true}));
+  print_parameters(nn::named_parameters(model.network));
 
   say("\npreprocessing\n");
   if (model.source == data::Source::kTable) {

@@ -72,8 +72,19 @@ void save(const std::string& path, const Model& model) {
   io::save_model(path, file);
 }
 
+bool is_bare(const io::ModelFile& file) {
+  const Json preprocessing = Json::parse(file.preprocessing, nullptr, false);
+  return preprocessing.is_object() && preprocessing.empty();
+}
+
 Model load(const std::string& path) {
   const io::ModelFile file = io::load_model(path);
+  if (is_bare(file)) {
+    base::fail(
+        "'{}' holds a network alone, and not how data become its inputs; save it with its preprocessing "
+        "(pl.save(path, network, preprocessing=...) in Python), or call it from Python or C++",
+        path);
+  }
   Model model;
   try {
     model.network = nn::build_sequential(nn::description_from_json(file.network));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pellucid/data.h"
+#include "pellucid/io.h"
 #include "pellucid/nn.h"
 #include "pellucid/tabular.h"
 
@@ -27,6 +28,9 @@ struct Model {
 void save(const std::string& path, const Model& model);
 /// Throws Error where the file is no model, or its parts do not belong together.
 Model load(const std::string& path);
+
+/// A network alone, as Python and C++ save it: without preprocessing.
+bool is_bare(const io::ModelFile& file);
 
 /// The same model as the program sees it.
 Model model_of(TableModel model);

@@ -97,7 +97,7 @@ class TargetValues {
     for (const std::int64_t row : rows) {
       const auto i = static_cast<std::size_t>(row);
       if (!column_.text) {
-        column_.numbers.push_back(part.numbers[i]);
+        column_.numbers.edit().push_back(part.numbers[i]);
         continue;
       }
       const std::string& level = part.levels[static_cast<std::size_t>(part.codes[i])];
@@ -235,7 +235,7 @@ void stream_csv(Model& model, const std::string& path, const std::function<void(
       io::Table none = data::decode_predictions(model.target, Array::from(std::span<const float>(values.data(), width),
                                                                           {1, static_cast<std::int64_t>(width)}));
       for (io::Column& column : none.columns) {
-        column.numbers.clear();
+        column.numbers = {};
         column.codes.clear();
       }
       none.rows = 0;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "pellucid/array.h"
+#include "pellucid/numbers.h"
 
 namespace pellucid::io {
 
@@ -25,7 +26,7 @@ namespace pellucid::io {
 struct Column {
   std::string name;
   bool text = false;
-  std::vector<double> numbers;      // where not text; NaN where missing
+  Numbers numbers;                  // where not text; NaN where missing
   std::vector<std::int32_t> codes;  // where text; an index into `levels`, -1 where missing
   std::vector<std::string> levels;  // the distinct values in the order in which they first appear; UTF-8
 

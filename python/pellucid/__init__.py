@@ -10,33 +10,42 @@ Arrays follow the Python array API standard (2024.12); see `docs/python.md` for 
     gradients = pl.grad(loss)({"weight": pl.zeros((2, 1)), "bias": pl.zeros(1)}, x, y)
 """
 
+import typing as _typing
+
 from . import _core
 from ._core import *  # noqa: F403  (the operations: made from the engine's records)
-from ._core import __version__  # noqa: F401
-from ._transforms import (  # noqa: F401
-    checkpoint, compile, custom, grad, hessian_product, jacobian, jvp, scan, value_and_grad, vjp, vmap,
+from ._core import __version__ as __version__
+from ._transforms import (
+    checkpoint as checkpoint, compile as compile, custom as custom, grad as grad, hessian_product as hessian_product,
+    jacobian as jacobian, jvp as jvp, scan as scan, value_and_grad as value_and_grad, vjp as vjp, vmap as vmap,
 )
-from ._types import conj, finfo, iinfo, isdtype, real  # noqa: F401
-from ._types import namespace_info as __array_namespace_info__  # noqa: F401
-from ._types import unpickle_array as _unpickle_array  # noqa: F401
-from ._train import fit  # noqa: F401
-from ._tabular import fit_table, update_table_model  # noqa: F401
-from ._files import load, save  # noqa: F401
+from ._types import conj as conj, finfo as finfo, iinfo as iinfo, isdtype as isdtype, real as real
+from ._types import namespace_info as __array_namespace_info__
+from ._types import unpickle_array as _unpickle_array
+from ._train import fit as fit
+from ._tabular import fit_table as fit_table, update_table_model as update_table_model
+from ._files import load as load, save as save
 
-del data, init, io, loss, metrics, optim, random, schedule  # noqa: F821  (the extension's; these are the package's)
-from . import data, init, io, loss, metrics, nn, optim, random, schedule  # noqa: F401
-
-
-def __getattr__(name):  # estimators are imported when they are asked for
-    if name in ("Classifier", "Regressor", "estimators"):
-        import importlib
-
-        module = importlib.import_module(".estimators", __name__)
-        return module if name == "estimators" else getattr(module, name)
-    raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+del augment, data, init, io, loss, metrics, optim, random, schedule  # noqa: F821  (the extension's; these are the package's)
+from . import augment as augment, data as data, init as init, io as io, loss as loss, metrics as metrics, nn as nn
+from . import optim as optim, random as random, schedule as schedule
 
 
-def __dir__():
+if _typing.TYPE_CHECKING:
+    from . import estimators as estimators
+    from .estimators import Classifier as Classifier, Regressor as Regressor
+else:
+
+    def __getattr__(name):  # estimators are imported when they are asked for
+        if name in ("Classifier", "Regressor", "estimators"):
+            import importlib
+
+            module = importlib.import_module(".estimators", __name__)
+            return module if name == "estimators" else getattr(module, name)
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
     return sorted({*globals(), "Classifier", "Regressor", "estimators"})
 
 

@@ -1,11 +1,18 @@
 """save and load: arrays and modules in safetensors files."""
 
+from __future__ import annotations
+
 import json as _json
+import os as _os
+from typing import Any as _Any
 
 from . import _core, nn as _nn
 
 
-def save(path, what, *, preprocessing=None, training=None, metadata=None):
+def save(
+    path: str | _os.PathLike[str], what: _Any, *, preprocessing: _Any = None, training: dict[str, _Any] | None = None,
+    metadata: dict[str, str] | None = None,
+) -> None:
     """Writes a safetensors file: of a module, a TableModel, or a dict of arrays by name.
 
     A module's file holds its parameters, buffers and description, so load() can build it again where it is made of this
@@ -28,7 +35,7 @@ def save(path, what, *, preprocessing=None, training=None, metadata=None):
     )
 
 
-def load(path, into=None):
+def load(path: str | _os.PathLike[str], into: _nn.Layer | _nn.Module | None = None) -> _Any:
     """What a safetensors file holds: a dict of arrays by name; of a model a module; of one on tables a TableModel.
 
     into: a module that gets the file's arrays by their names, and is returned: for networks of your own classes.

@@ -1,16 +1,27 @@
 """fit, with its options as keywords."""
 
+from __future__ import annotations
+
+from collections.abc import Callable as _Callable
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
+
 from . import _core
 from ._core.optim import Adam as _Adam
 
+if _TYPE_CHECKING:
+    from . import nn as _nn
+
 
 def fit(
-    module, data, *, loss, optimizer=_Adam(), precision="float32", max_epochs=100, tolerance=None, restarts=0,
-    stall_epochs=100, stall_decrease=0.05, batch_size=None, shuffle=True, validation=None, monitor="", patience=None,
-    min_delta=0.0, target=None, restore_best=True, max_seconds=None, checkpoint=None, seed=0, metrics=(),
-    class_weights=None, allow_unused=False, on_epoch=None, on_progress=None, progress_seconds=0.1, catch_interrupt=True,
-    progress=False,
-):
+    module: _nn.Layer | _nn.Module, data: _Any, *, loss: _Any, optimizer: _Any = _Adam(), precision: str = "float32",
+    max_epochs: int = 100, tolerance: float | None = None, restarts: int = 0, stall_epochs: int = 100,
+    stall_decrease: float = 0.05, batch_size: int | None = None, shuffle: bool = True, validation: _Any = None,
+    monitor: str = "", patience: int | None = None, min_delta: float = 0.0, target: float | None = None,
+    restore_best: bool = True, max_seconds: float | None = None, checkpoint: _Any = None, seed: int = 0,
+    metrics: _Any = (), class_weights: _Any = None, allow_unused: bool = False,
+    on_epoch: _Callable[[_core.Epoch], _Any] | None = None, on_progress: _Callable[[_core.Progress], _Any] | None = None,
+    progress_seconds: float = 0.1, catch_interrupt: bool = True, progress: bool = False,
+) -> _core.FitResult:
     """Trains the module from its present parameters, in place; gives a FitResult that says why training ended.
 
     One step (batch, forward, backward, update) is one compiled plan. The result is the same, bit for bit, for any number

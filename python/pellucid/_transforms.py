@@ -3,20 +3,26 @@
 A tree is an array, or a dict, list, tuple, named tuple, dataclass or module of trees. Other values stand as they are.
 """
 
+from __future__ import annotations
+
 import functools as _functools
+from collections.abc import Callable as _Callable
+from typing import Any as _Any
 
 from . import _core
 
 
-def _positions(arguments):
+def _positions(arguments: int | _Any) -> list[int]:
     return [arguments] if isinstance(arguments, int) else [int(i) for i in arguments]
 
 
-def _only(arguments, result):
+def _only(arguments: int | _Any, result: _Any) -> _Any:
     return result[0] if isinstance(arguments, int) else result
 
 
-def value_and_grad(function, arguments=0, *, extra=False, allow_unused=False):
+def value_and_grad(
+    function: _Callable[..., _Any], arguments: int | tuple[int, ...] = 0, *, extra: bool = False, allow_unused: bool = False,
+) -> _Callable[..., _Any]:
     """A function that gives (function(...), its gradients).
 
     function: gives a floating scalar; with `extra`, a pair (scalar, anything else), and then the result is
@@ -28,7 +34,7 @@ def value_and_grad(function, arguments=0, *, extra=False, allow_unused=False):
     """
 
     @_functools.wraps(function)
-    def with_gradients(*args, **kwargs):
+    def with_gradients(*args: _Any, **kwargs: _Any) -> _Any:
         value, rest, gradients = _core._value_and_grad(
             function, args, kwargs, _positions(arguments), extra, allow_unused
         )
@@ -37,11 +43,13 @@ def value_and_grad(function, arguments=0, *, extra=False, allow_unused=False):
     return with_gradients
 
 
-def grad(function, arguments=0, *, extra=False, allow_unused=False):
+def grad(
+    function: _Callable[..., _Any], arguments: int | tuple[int, ...] = 0, *, extra: bool = False, allow_unused: bool = False,
+) -> _Callable[..., _Any]:
     """A function that gives the gradients of `function`; with `extra`, (gradients, anything else). See value_and_grad."""
 
     @_functools.wraps(function)
-    def gradient(*args, **kwargs):
+    def gradient(*args: _Any, **kwargs: _Any) -> _Any:
         _, rest, gradients = _core._value_and_grad(function, args, kwargs, _positions(arguments), extra, allow_unused)
         gradients = _only(arguments, gradients)
         return (gradients, rest) if extra else gradients
@@ -49,17 +57,17 @@ def grad(function, arguments=0, *, extra=False, allow_unused=False):
     return gradient
 
 
-def vjp(function, *args):
+def vjp(function: _Callable[..., _Any], *args: _Any) -> tuple[_Any, _Callable[[_Any], tuple[_Any, ...]]]:
     """(function(*args), pullback): pullback takes cotangents of the result to a tuple of cotangents of the arguments."""
     return _core._vjp(function, args)
 
 
-def jvp(function, arguments, tangents):
+def jvp(function: _Callable[..., _Any], arguments: _Any, tangents: _Any) -> tuple[_Any, _Any]:
     """(function(*arguments), its derivative in the direction `tangents`), by forward mode; both are tuples of trees."""
     return _core._jvp(function, tuple(arguments), tuple(tangents))
 
 
-def vmap(function, in_axes=0, out_axes=0):
+def vmap(function: _Callable[..., _Any], in_axes: _Any = 0, out_axes: _Any = 0) -> _Callable[..., _Any]:
     """A function for one example as a function for a batch.
 
     in_axes: the batch axis of all arguments; or a tuple with one for each, None where an argument has no batch axis, or
@@ -68,7 +76,7 @@ def vmap(function, in_axes=0, out_axes=0):
     """
 
     @_functools.wraps(function)
-    def batched(*args, **kwargs):
+    def batched(*args: _Any, **kwargs: _Any) -> _Any:
         axes = in_axes
         if isinstance(axes, list):
             axes = tuple(axes)
@@ -79,32 +87,34 @@ def vmap(function, in_axes=0, out_axes=0):
     return batched
 
 
-def jacobian(function):
+def jacobian(function: _Callable[..., _Any]) -> _Callable[..., _Any]:
     """A function that gives the matrix of derivatives of an array by an array: of shape f(x).shape + x.shape."""
 
     @_functools.wraps(function)
-    def matrix(x):
+    def matrix(x: _Any) -> _Any:
         return _core._jacobian(function, x)
 
     return matrix
 
 
-def hessian_product(function, x, v):
+def hessian_product(function: _Callable[..., _Any], x: _Any, v: _Any) -> _Any:
     """H v for the Hessian H of a scalar function at x, without forming H; x and v are trees of one structure."""
     return _core._hessian_product(function, x, v)
 
 
-def checkpoint(function):
+def checkpoint(function: _Callable[..., _Any]) -> _Callable[..., _Any]:
     """`function`, whose intermediate values are not kept for backward but computed again (Chen et al. 2016)."""
 
     @_functools.wraps(function)
-    def recomputed(*args, **kwargs):
+    def recomputed(*args: _Any, **kwargs: _Any) -> _Any:
         return _core._checkpoint(function, args, kwargs)
 
     return recomputed
 
 
-def scan(function, carry, xs=None, *, length=None, reverse=False):
+def scan(
+    function: _Callable[..., _Any], carry: _Any, xs: _Any = None, *, length: int | None = None, reverse: bool = False,
+) -> tuple[_Any, _Any]:
     """(last carry, ys): runs function(carry, x) -> (carry, y) for each x along the leading axis of the arrays in `xs`.
 
     ys are stacked along a new leading axis. The function is traced once. length: the number of steps without xs.
@@ -112,7 +122,7 @@ def scan(function, carry, xs=None, *, length=None, reverse=False):
     return _core._scan(function, carry, xs, -1 if length is None else length, reverse)
 
 
-def custom(function, vjp):
+def custom(function: _Callable[..., _Any], vjp: _Callable[..., _Any]) -> _Callable[..., _Any]:
     """`function` with a derivative of its own.
 
     vjp(arguments, result, cotangents): arguments is a tuple; gives the cotangents of the arguments, a tuple where there
@@ -120,13 +130,13 @@ def custom(function, vjp):
     """
 
     @_functools.wraps(function)
-    def with_rule(*args):
+    def with_rule(*args: _Any) -> _Any:
         return _core._custom(function, vjp, args)
 
     return with_rule
 
 
-def compile(function=None, *, name=None):
+def compile(function: _Callable[..., _Any] | None = None, *, name: str | None = None) -> _Any:
     """`function`, traced once for each structure, shape and type of its arguments and then run as one plan.
 
     Python numbers are inputs of the plan; booleans, text, None and other values belong to the signature. Arrays that the

@@ -6,9 +6,6 @@ Weights are stored (in, out), leading axes being positions of a window: fan in i
 the leading sizes, fan out that of the last axis times them.
 """
 
-from ._core.init import (  # noqa: F401
-    Initializer, constant, fans, gain, he_normal, he_uniform, lecun_normal, lecun_uniform, normal, ones, orthogonal,
-    truncated_normal, uniform, xavier_normal, xavier_uniform, zeros,
-)
+from ._core.init import *  # noqa: F403
 
 __all__ = [n for n in globals() if not n.startswith("_")]

@@ -4,9 +4,6 @@ Nothing that is read here can run code. Readers check all that a file claims bef
 with file, line or byte. Writers write beside the file's place and rename: a file is there whole or not at all.
 """
 
-from ._core.io import (  # noqa: F401
-    ModelFile, load_model, parse_csv, read_csv, read_idx, read_image, read_npy, read_npz, read_safetensors, save_model,
-    to_csv, write_csv, write_npy, write_safetensors,
-)
+from ._core.io import *  # noqa: F403
 
 __all__ = [n for n in globals() if not n.startswith("_")]

@@ -9,13 +9,6 @@ it says so; reduction="none" returns them, "sum" adds them, "mean" divides the s
 number is multiplied by its weight, and "mean" divides by the sum of the weights.
 """
 
-from ._core.loss import (  # noqa: F401
-    CTC, BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Cosine, CosineEmbedding, CrossEntropy, Dice, Focal,
-    GaussianNegativeLogLikelihood, Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanSquaredError,
-    NegativeLogLikelihood, PoissonNegativeLogLikelihood, Quantile, SquaredHinge, Triplet, binary_cross_entropy,
-    binary_cross_entropy_with_logits, cosine, cosine_embedding, cross_entropy, ctc, dice, focal,
-    gaussian_negative_log_likelihood, hinge, huber, kl_divergence, log_cosh, mean_absolute_error, mean_squared_error,
-    negative_log_likelihood, poisson_negative_log_likelihood, quantile, reduce, squared_hinge, triplet,
-)
+from ._core.loss import *  # noqa: F403
 
 __all__ = [n for n in globals() if not n.startswith("_")]

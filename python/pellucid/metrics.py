@@ -6,9 +6,6 @@ scores of class 1 of two (samples) or (samples, 1): from `threshold` on it is 1.
 `weights` (samples) count a sample that much.
 """
 
-from ._core.metrics import (  # noqa: F401
-    accuracy, confusion_matrix, expected_calibration_error, f1, log_loss, mean_absolute_error, mean_squared_error,
-    precision, r2, recall, roc_auc, root_mean_squared_error, scores, top_k_accuracy,
-)
+from ._core.metrics import *  # noqa: F403
 
 __all__ = [n for n in globals() if not n.startswith("_")]

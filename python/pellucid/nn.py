@@ -11,7 +11,11 @@
 Its attributes are its members, found and named by themselves: "hidden.weight", "hidden.bias", "scale".
 """
 
+from __future__ import annotations
+
 import json as _json
+from collections.abc import Callable as _Callable, Sequence as _Sequence
+from typing import Any as _Any
 
 from . import _core
 from ._core import Buffer, Context, Parameter, precision  # noqa: F401
@@ -21,37 +25,38 @@ from ._core import (  # noqa: F401
 )
 
 _AUTOMATIC, _TRAINING, _EVALUATION = 0, 1, 2
+_Start = _Callable[[_core.Array, tuple[int, ...], _core.DType], _core.Array]  # what initialisers are: pl.init's, or yours
 
 
 class _Methods:
     """What layers of the engine and modules of Python can do alike."""
 
-    def named_parameters(self):
+    def named_parameters(self) -> dict[str, _core.Array]:
         """A dict of the parameters' arrays by name, in order of declaration."""
         return _core._named_parameters(self)
 
-    def named_buffers(self):
+    def named_buffers(self) -> dict[str, _core.Array]:
         """A dict of the buffers' arrays by name: running statistics and other constants that are saved."""
         return _core._named_buffers(self)
 
-    def parameters(self):
+    def parameters(self) -> list[_core.Array]:
         """The parameters' arrays."""
         return list(_core._named_parameters(self).values())
 
-    def trainable_parameters(self):
+    def trainable_parameters(self) -> dict[str, _core.Array]:
         """A dict of the arrays that grad differentiates, by name: those of parameters that are not frozen."""
         trainable = _core._trainable(self)
         return {name: value for name, value in _core._named_parameters(self).items() if trainable[name]}
 
-    def parameter_count(self, trainable_only=False):
+    def parameter_count(self, trainable_only: bool = False) -> int:
         """The number of elements of all parameters."""
         return _core._parameter_count(self, trainable_only)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, _core.Array]:
         """A dict of all arrays, parameters and buffers, by name."""
         return {**_core._named_parameters(self), **_core._named_buffers(self)}
 
-    def load_state_dict(self, state, partial=False):
+    def load_state_dict(self, state: _Any, partial: bool = False) -> _Any:
         """Replaces parameters and buffers by name.
 
         Raises ValueError for a name that the module lacks, a shape that differs, and, unless `partial`, an array of the
@@ -60,49 +65,49 @@ class _Methods:
         _core._load_state(self, dict(state), partial)
         return self
 
-    def update(self, arrays):
+    def update(self, arrays: _Any) -> _Any:
         """Replaces the arrays named in a dict: load_state_dict(arrays, partial=True), for loops by hand."""
         _core._load_state(self, dict(arrays), True)
         return self
 
-    def freeze(self, pattern="*"):
+    def freeze(self, pattern: str = "*") -> int:
         """Makes parameters whose names match not trainable ('*' any characters, '?' one); gives their number."""
         return _core._freeze(self, pattern, True)
 
-    def unfreeze(self, pattern="*"):
+    def unfreeze(self, pattern: str = "*") -> int:
         """Makes parameters whose names match trainable again; gives their number."""
         return _core._freeze(self, pattern, False)
 
-    def train(self):
+    def train(self) -> _Any:
         """All layers behave as in training, whatever the Context."""
         _core._set_mode(self, _TRAINING)
         return self
 
-    def eval(self):
+    def eval(self) -> _Any:
         """All layers behave as in evaluation, whatever the Context."""
         _core._set_mode(self, _EVALUATION)
         return self
 
-    def automatic(self):
+    def automatic(self) -> _Any:
         """All layers behave as the Context says: training inside one that trains, else evaluation. The default."""
         _core._set_mode(self, _AUTOMATIC)
         return self
 
-    def astype(self, dtype):
+    def astype(self, dtype: _Any) -> _Any:
         """Converts all floating parameters and buffers, in place."""
         _core._astype(self, dtype)
         return self
 
-    def initialize(self, key):
+    def initialize(self, key: _Any) -> _Any:
         """Draws all parameters anew from `key` (pl.random.key(0)), and returns buffers to their first values."""
         _core._initialize(self, key)
         return self
 
-    def describe(self):
+    def describe(self) -> dict[str, _Any]:
         """What the network is made of, without its numbers: nested dicts of types and settings."""
         return _json.loads(_core._describe(self))
 
-    def summary(self, x):
+    def summary(self, x: _Any) -> str:
         """A table of each layer called with x: path, layer, shape of its output, parameters. Nothing is computed."""
         return _core._summary(self, x)
 
@@ -121,7 +126,7 @@ class Module(_Methods):
 class Layer(_core._Layer, _Methods):
     """A layer of the engine. Its members (weight, bias, ...) are attributes."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> _Any:
         if name.startswith("__"):
             raise AttributeError(name)
         member = self._member(name)
@@ -130,7 +135,7 @@ class Layer(_core._Layer, _Methods):
             raise AttributeError(f"{type(self).__name__} has no member {name!r}; its members: {known}")
         return member
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: _Any) -> None:
         member = self._member(name)
         if isinstance(member, (Parameter, Buffer)):
             member.value = value.value if isinstance(value, (Parameter, Buffer)) else value
@@ -139,10 +144,10 @@ class Layer(_core._Layer, _Methods):
         else:
             super().__setattr__(name, value)
 
-    def __dir__(self):
+    def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(m.split(".")[0] for m in self._members())})
 
-    def __len__(self):
+    def __len__(self) -> int:
         if self._type not in ("Sequential", "Residual"):
             raise TypeError(f"a {self._type} has no length")
         return len({m.split(".")[0] for m in self._positions()})
@@ -157,10 +162,10 @@ class Layer(_core._Layer, _Methods):
             i += 1
         return found
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return True
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> _Any:
         if self._type not in ("Sequential", "Residual"):
             raise TypeError(f"a {self._type} has no layers by position")
         n = len(self)
@@ -187,12 +192,12 @@ def _unpickle(description, state):
     return _core._build(description).load_state_dict(state)
 
 
-def build(description):
+def build(description: dict[str, _Any] | str) -> Layer:
     """A layer of this library from what describe() gives (a dict, or JSON), with fresh parameters."""
     return _core._build(description if isinstance(description, str) else _json.dumps(description))
 
 
-def layer_types():
+def layer_types() -> list[str]:
     """The names of the layers that build() knows."""
     return _core._layer_types()
 
@@ -203,7 +208,7 @@ def layer_types():
 # a setting that may be one number for all axes.
 
 _LAYERS = """
-Linear(inputs, outputs, bias=True)
+Linear(inputs, outputs, bias=True, weight_initializer=None, bias_initializer=None)
 Identity()
 ReLU()
 ReLU6()
@@ -239,12 +244,12 @@ LayerNorm(shape:*, epsilon=1e-5, affine=True)
 RMSNorm(shape:*, epsilon=1e-6, affine=True)
 GroupNorm(groups, channels, epsilon=1e-5, affine=True, channels_first=False)
 InstanceNorm(channels, epsilon=1e-5, affine=False, channels_first=False)
-Conv1d(inputs, outputs, kernel:1, stride:1=1, padding:1=0, dilation:1=1, groups=1, bias=True, padding_mode="zeros", channels_first=False)
-Conv2d(inputs, outputs, kernel:2, stride:2=1, padding:2=0, dilation:2=1, groups=1, bias=True, padding_mode="zeros", channels_first=False)
-Conv3d(inputs, outputs, kernel:3, stride:3=1, padding:3=0, dilation:3=1, groups=1, bias=True, padding_mode="zeros", channels_first=False)
-ConvTranspose1d(inputs, outputs, kernel:1, stride:1=1, padding:1=0, output_padding:1=0, dilation:1=1, groups=1, bias=True, channels_first=False)
-ConvTranspose2d(inputs, outputs, kernel:2, stride:2=1, padding:2=0, output_padding:2=0, dilation:2=1, groups=1, bias=True, channels_first=False)
-ConvTranspose3d(inputs, outputs, kernel:3, stride:3=1, padding:3=0, output_padding:3=0, dilation:3=1, groups=1, bias=True, channels_first=False)
+Conv1d(inputs, outputs, kernel:1, stride:1=1, padding:1=0, dilation:1=1, groups=1, bias=True, padding_mode="zeros", channels_first=False, weight_initializer=None, bias_initializer=None)
+Conv2d(inputs, outputs, kernel:2, stride:2=1, padding:2=0, dilation:2=1, groups=1, bias=True, padding_mode="zeros", channels_first=False, weight_initializer=None, bias_initializer=None)
+Conv3d(inputs, outputs, kernel:3, stride:3=1, padding:3=0, dilation:3=1, groups=1, bias=True, padding_mode="zeros", channels_first=False, weight_initializer=None, bias_initializer=None)
+ConvTranspose1d(inputs, outputs, kernel:1, stride:1=1, padding:1=0, output_padding:1=0, dilation:1=1, groups=1, bias=True, channels_first=False, weight_initializer=None, bias_initializer=None)
+ConvTranspose2d(inputs, outputs, kernel:2, stride:2=1, padding:2=0, output_padding:2=0, dilation:2=1, groups=1, bias=True, channels_first=False, weight_initializer=None, bias_initializer=None)
+ConvTranspose3d(inputs, outputs, kernel:3, stride:3=1, padding:3=0, output_padding:3=0, dilation:3=1, groups=1, bias=True, channels_first=False, weight_initializer=None, bias_initializer=None)
 MaxPool1d(kernel:1, stride:1=None, padding:1=0, dilation:1=1, ceil_mode=False, channels_first=False)
 MaxPool2d(kernel:2, stride:2=None, padding:2=0, dilation:2=1, ceil_mode=False, channels_first=False)
 MaxPool3d(kernel:3, stride:3=None, padding:3=0, dilation:3=1, ceil_mode=False, channels_first=False)
@@ -267,10 +272,10 @@ PixelUnshuffle(factor, channels_first=False)
 SqueezeExcite(channels, squeezed, channels_first=False)
 SwiGLU(features, hidden)
 Augment(shift=0, flip=False, rotate=0.0, brightness=0.0, contrast=0.0, saturation=0.0, cutout=0)
-Embedding(count, features, padding_index=None, frozen=False)
-EmbeddingBag(count, features, mode="mean", padding_index=None, frozen=False)
+Embedding(count, features, padding_index=None, frozen=False, weight_initializer=None)
+EmbeddingBag(count, features, mode="mean", padding_index=None, frozen=False, weight_initializer=None)
 SinusoidalPositions(features)
-LearnedPositions(length, features)
+LearnedPositions(length, features, weight_initializer=None)
 FeatureScale(features)
 NTKLinear(inputs, outputs, stddev=1.0)
 NumberEmbedding(features, numbers:*, frequencies=16, outputs=3, sigma=0.1)
@@ -308,19 +313,33 @@ def _settle(type, settings):
     return settings
 
 
+def _type_of(name, default, axes):
+    """The annotation of a setting, by its default."""
+    if axes:
+        said = "int | _Sequence[int]" + (" | str" if name == "padding" else "")
+        return said + (" | None" if default == "None" else "")
+    if name.endswith("_initializer"):
+        return "_Start | None"
+    if default in ("", "None"):
+        return "float" if name == "p" else "int" if not default else "int | None"
+    kind = type(eval(default)).__name__
+    return "_Sequence[int]" if kind == "tuple" else kind
+
+
 def _define(line):
     name, _, rest = line.partition("(")
-    parameters, lists, forward = [], {}, []
+    parameters, typed, lists, forward = [], [], {}, []
     for part in _split(rest.rstrip(")")):
         head, eq, default = part.partition("=")
         variable, colon, axes = head.partition(":")
         if colon:
             lists[variable] = axes
         parameters.append(variable + eq + default)
+        typed.append(f"{variable}: {_type_of(variable, default, axes)!r}{eq and ' = '}{default}")
         forward.append(variable)
-    body = f"def __init__(self{''.join(', ' + p for p in parameters)}):\n"
+    body = f"def __init__(self{''.join(', ' + p for p in typed)}) -> None:\n"
     body += f"    _construct(self, {name!r}, dict({', '.join(f'{v}={v}' for v in forward)}), {lists!r})\n"
-    scope = {"_construct": _construct}
+    scope = {"_construct": _construct, "_Sequence": _Sequence, "_Start": _Start, "__name__": __name__}
     exec(body, scope)
     text = _core._doc(f"nn.{name}") or f"The engine's layer {name}."
     cls = type(name, (Layer,), {"__init__": scope["__init__"], "__doc__": text, "__module__": __name__})
@@ -345,7 +364,25 @@ def _split(text):
 def _construct(self, type, settings, lists):
     for name, axes in lists.items():
         settings[name] = _per_axis(settings[name], axes)
+    starts = {name: settings.pop(name, None) for name in ("weight_initializer", "bias_initializer")}
     _core._Layer.__init__(self, type, _settle(type, settings), [])
+    _start(self, settings.get("padding_index"), **starts)
+
+
+def _start(layer, padding_index=None, *, weight_initializer=None, output_weight_initializer=None, bias_initializer=None):
+    """Gives parameters initial values of the caller's: weights (of two axes or more), last projections, biases."""
+    if weight_initializer is not None:
+        given = weight_initializer
+        if padding_index is not None:
+            def weight_initializer(key, shape, dtype):
+                rows = _core.arange(shape[0])[:, None]
+                return _core.where(rows == padding_index, 0, _core.asarray(given(key, shape, dtype)))
+        _core._start_at(layer, f"{layer._type}: weight_initializer", weight_initializer, "weight", 2)
+    if output_weight_initializer is not None:
+        for ending in ("output.weight", "contract.weight"):
+            _core._start_at(layer, f"{layer._type}: output_weight_initializer", output_weight_initializer, ending, 2)
+    if bias_initializer is not None:
+        _core._start_at(layer, f"{layer._type}: bias_initializer", bias_initializer, "bias", 1)
 
 
 for _line in _LAYERS.split("\n"):
@@ -357,7 +394,7 @@ for _line in _LAYERS.split("\n"):
 class Sequential(Layer):
     """Layers, modules or functions of one array, one after the other; their names are their positions: "0.weight"."""
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: _Any) -> None:
         if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
             layers = layers[0]
         _core._Layer.__init__(self, "Sequential", {}, list(layers))
@@ -366,7 +403,7 @@ class Sequential(Layer):
 class Residual(Layer):
     """x + f(x), where f is the given layers one after the other and keeps the shape."""
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: _Any) -> None:
         _core._Layer.__init__(self, "Residual", {}, list(layers))
 
 
@@ -377,26 +414,28 @@ class Ensemble(Layer):
     the members' probabilities.
     """
 
-    def __init__(self, members, *layers, mean="scores"):
+    def __init__(self, members: int, *layers: _Any, mean: str = "scores") -> None:
         _core._Layer.__init__(self, "Ensemble", dict(members=int(members), mean=mean), list(layers))
 
 
 class WeightNorm(Layer):
     """A layer whose weight is used as magnitude * weight / |weight|, over all axes but the last (Salimans, Kingma 2016)."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: _Any) -> None:
         _core._Layer.__init__(self, "WeightNorm", {}, [layer])
 
 
 class SpectralNorm(Layer):
     """A layer whose weight is divided by its largest singular value, by power iterations (Miyato et al. 2018)."""
 
-    def __init__(self, layer, iterations=1, epsilon=1e-12):
+    def __init__(self, layer: _Any, iterations: int = 1, epsilon: float = 1e-12) -> None:
         _core._Layer.__init__(self, "SpectralNorm", dict(iterations=iterations, epsilon=float(epsilon)), [layer])
 
 
 class _Recurrent(Layer):
-    def __call__(self, x, lengths=None, hidden=None, cell=None, *, states=False):
+    def __call__(  # type: ignore[override]
+        self, x: _Any, lengths: _Any = None, hidden: _Any = None, cell: _Any = None, *, states: bool = False,
+    ) -> _Any:
         """(N, T, C) -> (N, T, D * H); with `states`, (outputs, hidden) or for LSTM (outputs, hidden, cell) afterwards.
 
         lengths (N): how many steps of each example count. hidden, cell (N, layers * D, H): the states before, zeros if
@@ -411,29 +450,42 @@ class _Recurrent(Layer):
 class RNN(_Recurrent):
     """h' = tanh(x W + h U + b), or relu (Elman 1990)."""
 
-    def __init__(self, inputs, hidden, layers=1, bidirectional=False, dropout=0.0, bias=True, nonlinearity="tanh"):
+    def __init__(
+        self, inputs: int, hidden: int, layers: int = 1, bidirectional: bool = False, dropout: float = 0.0,
+        bias: bool = True, nonlinearity: str = "tanh", weight_initializer: _Start | None = None,
+        bias_initializer: _Start | None = None,
+    ) -> None:
         _core._Layer.__init__(self, "RNN", dict(inputs=inputs, hidden=hidden, depth=layers, bidirectional=bidirectional,
                                                 dropout=float(dropout), bias=bias, nonlinearity=nonlinearity), [])
+        _start(self, weight_initializer=weight_initializer, bias_initializer=bias_initializer)
 
 
 class LSTM(_Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber 1997), gates in the order i, f, g, o."""
 
-    def __init__(self, inputs, hidden, layers=1, bidirectional=False, dropout=0.0, bias=True):
+    def __init__(
+        self, inputs: int, hidden: int, layers: int = 1, bidirectional: bool = False, dropout: float = 0.0,
+        bias: bool = True, weight_initializer: _Start | None = None, bias_initializer: _Start | None = None,
+    ) -> None:
         _core._Layer.__init__(self, "LSTM", dict(inputs=inputs, hidden=hidden, depth=layers, bidirectional=bidirectional,
                                                  dropout=float(dropout), bias=bias), [])
+        _start(self, weight_initializer=weight_initializer, bias_initializer=bias_initializer)
 
 
 class GRU(_Recurrent):
     """Gated recurrent unit (Cho et al. 2014), gates in the order r, z, n."""
 
-    def __init__(self, inputs, hidden, layers=1, bidirectional=False, dropout=0.0, bias=True):
+    def __init__(
+        self, inputs: int, hidden: int, layers: int = 1, bidirectional: bool = False, dropout: float = 0.0,
+        bias: bool = True, weight_initializer: _Start | None = None, bias_initializer: _Start | None = None,
+    ) -> None:
         _core._Layer.__init__(self, "GRU", dict(inputs=inputs, hidden=hidden, depth=layers, bidirectional=bidirectional,
                                                 dropout=float(dropout), bias=bias), [])
+        _start(self, weight_initializer=weight_initializer, bias_initializer=bias_initializer)
 
 
 class _Attention(Layer):
-    def __call__(self, x, memory=None, mask=None, lengths=None):
+    def __call__(self, x: _Any, memory: _Any = None, mask: _Any = None, lengths: _Any = None) -> _core.Array:
         """(N, T, C) -> (N, T, C). memory (N, S, C): keys and values come from it. mask: broadcast to (N, H, T, S).
 
         lengths (N): how many of the S positions of each example count.
@@ -444,51 +496,65 @@ class _Attention(Layer):
 class MultiHeadAttention(_Attention):
     """Attention of H heads between linear layers (Vaswani et al. 2017): (N, T, C) -> (N, T, C)."""
 
-    def __init__(self, features, heads, causal=False, groups=0, memory_features=0, bias=True, dropout=0.0,
-                 rotary_base=None):
+    def __init__(
+        self, features: int, heads: int, causal: bool = False, groups: int = 0, memory_features: int = 0,
+        bias: bool = True, dropout: float = 0.0, rotary_base: float | None = None,
+        weight_initializer: _Start | None = None, output_weight_initializer: _Start | None = None,
+    ) -> None:
         _core._Layer.__init__(self, "MultiHeadAttention", dict(
             features=features, heads=heads, causal=causal, groups=groups or heads,
             memory_features=memory_features or features, bias=bias, dropout=float(dropout), rotary_base=rotary_base), [])
+        _start(self, weight_initializer=weight_initializer, output_weight_initializer=output_weight_initializer)
 
 
 class TransformerEncoderLayer(_Attention):
     """x + attention(norm(x)), then x + feed_forward(norm(x)): (N, T, C) -> (N, T, C)."""
 
-    def __init__(self, features, heads, hidden=0, activation="gelu", norm_first=True, causal=False, dropout=0.0, groups=0,
-                 bias=True, epsilon=1e-5, rotary_base=None):
+    def __init__(
+        self, features: int, heads: int, hidden: int = 0, activation: str = "gelu", norm_first: bool = True,
+        causal: bool = False, dropout: float = 0.0, groups: int = 0, bias: bool = True, epsilon: float = 1e-5,
+        rotary_base: float | None = None, weight_initializer: _Start | None = None,
+        output_weight_initializer: _Start | None = None,
+    ) -> None:
         _core._Layer.__init__(self, "TransformerEncoderLayer", dict(
             features=features, heads=heads, hidden=hidden or 4 * features, activation=activation, norm_first=norm_first,
             causal=causal, dropout=float(dropout), groups=groups or heads, bias=bias, epsilon=float(epsilon),
             rotary_base=rotary_base), [])
+        _start(self, weight_initializer=weight_initializer, output_weight_initializer=output_weight_initializer)
 
 
 class TransformerEncoder(_Attention):
     """Encoder layers one after the other; a normalisation behind the last where layers normalise first."""
 
-    def __init__(self, depth, features, heads, hidden=0, activation="gelu", norm_first=True, causal=False, dropout=0.0,
-                 groups=0, bias=True, epsilon=1e-5, rotary_base=None):
+    def __init__(
+        self, depth: int, features: int, heads: int, hidden: int = 0, activation: str = "gelu",
+        norm_first: bool = True, causal: bool = False, dropout: float = 0.0, groups: int = 0, bias: bool = True,
+        epsilon: float = 1e-5, rotary_base: float | None = None, weight_initializer: _Start | None = None,
+        output_weight_initializer: _Start | None = None,
+    ) -> None:
         _core._Layer.__init__(self, "TransformerEncoder", dict(
             depth=depth, features=features, heads=heads, hidden=hidden or 4 * features, activation=activation,
             norm_first=norm_first, causal=causal, dropout=float(dropout), groups=groups or heads, bias=bias,
             epsilon=float(epsilon), rotary_base=rotary_base), [])
+        _start(self, weight_initializer=weight_initializer, output_weight_initializer=output_weight_initializer)
 
 
-def resnet18(**options):
+def resnet18(**options: _Any) -> Layer:
     """ResNet(18, ...): 11.7 million parameters for 1000 classes (He et al. 2016)."""
     return ResNet(18, **options)  # noqa: F821
 
 
-def resnet34(**options):
+def resnet34(**options: _Any) -> Layer:
     """ResNet(34, ...): 21.8 million parameters for 1000 classes."""
     return ResNet(34, **options)  # noqa: F821
 
 
-def resnet50(**options):
+def resnet50(**options: _Any) -> Layer:
     """ResNet(50, ...): 25.6 million parameters for 1000 classes."""
     return ResNet(50, **options)  # noqa: F821
 
 
-def fold_batch_norm(network, x):
+def fold_batch_norm(network: _Any, x: _Any) -> int:
     """Joins every BatchNorm that alone reads a convolution or linear layer with that layer; gives how many were joined.
 
     x: an example input; nothing is computed with it.
@@ -497,4 +563,5 @@ def fold_batch_norm(network, x):
 
 
 _core._register_modules(Module, {n: c for n, c in list(globals().items()) if isinstance(c, type) and issubclass(c, Layer)})
+del annotations
 __all__ = [n for n in globals() if not n.startswith("_")]

@@ -10,15 +10,16 @@ In formulas w is a parameter, g its gradient, t the number of this update, from 
 `weight_decay` d is coupled (g becomes g + d w) unless `decoupled` (w becomes w (1 - r d) first).
 """
 
-from ._core.optim import (  # noqa: F401
-    LAMB, LBFGS, SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, AMSGrad, Group, LevenbergMarquardt, Lion, Minimum, NAdam,
-    Optimizer, Progress, RAdam, RMSprop, by_name, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm,
-    l1_penalty, l2_penalty, least_squares, minimize, moving_average, names,
-)
+from collections.abc import Callable as _Callable
+from typing import Any as _Any
+
+from ._core.optim import *  # noqa: F403
 from ._transforms import value_and_grad as _value_and_grad
 
 
-def training_step(loss, optimizer, *, extra=False, allow_unused=False):
+def training_step(
+    loss: _Callable[..., _Any], optimizer: _Any, *, extra: bool = False, allow_unused: bool = False,
+) -> _Callable[..., tuple[_Any, _Any]]:
     """One step of training as a function for compile: (state, *inputs) -> (new state, value of the loss).
 
     state: [parameters, optimizer.init(parameters)]. loss: a function of (parameters, *inputs), with `extra` one that
@@ -31,7 +32,7 @@ def training_step(loss, optimizer, *, extra=False, allow_unused=False):
     """
     gradients_of = _value_and_grad(loss, extra=extra, allow_unused=allow_unused)
 
-    def training_step(state, *inputs):
+    def training_step(state: _Any, *inputs: _Any) -> tuple[_Any, _Any]:
         parameters, moments = state
         value, gradients = gradients_of(parameters, *inputs)
         return list(optimizer.update(parameters, gradients, moments)), value

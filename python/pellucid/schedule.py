@@ -5,9 +5,6 @@
 A learning rate is a number, one of these, or a function of the step (an array without a value) made of operations.
 """
 
-from ._core.schedule import (  # noqa: F401
-    Cosine, Exponential, InverseTime, LogCycles, MultiStep, OneCycle, OnPlateau, PlateauTracker, Polynomial, Schedule,
-    Step, WarmRestarts, WarmUp, by_name, names,
-)
+from ._core.schedule import *  # noqa: F403
 
 __all__ = [n for n in globals() if not n.startswith("_")]

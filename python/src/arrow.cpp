@@ -78,6 +78,7 @@ float half(std::uint16_t bits) {
 
 template <class T, class F>
 void append_all(const ArrowArray& array, std::vector<double>& out, F convert) {
+  if (array.length == 0) return;
   const T* values = static_cast<const T*>(array.buffers[1]) + array.offset;
   const std::size_t start = out.size();
   out.resize(start + static_cast<std::size_t>(array.length));
@@ -260,9 +261,26 @@ Reader reader_of(const ArrowSchema& field) {
   return reader;
 }
 
-void append_column(const ArrowSchema& field, const ArrowArray& array, Reader& reader, io::Column& column) {
-  if (reader.number != nullptr) {
-    reader.number(array, column.numbers);
+/// May a column be the batch's own memory? float64, and NaN where null.
+bool shareable(const ArrowSchema& field, const ArrowArray& array) {
+  if (std::string_view(field.format) != "g" || array.length == 0) return false;
+  const double* values = static_cast<const double*>(array.buffers[1]) + array.offset;
+  if (reinterpret_cast<std::uintptr_t>(values) % alignof(double) != 0) return false;
+  if (array.null_count == 0 || array.buffers[0] == nullptr) return true;
+  for (std::int64_t i = 0; i < array.length; ++i) {
+    if (!std::isnan(values[i]) && !present(array, i)) return false;
+  }
+  return true;
+}
+
+/// `batch` keeps the memory of `array`.
+void append_column(const ArrowSchema& field, const ArrowArray& array, const std::shared_ptr<const void>& batch,
+                   Reader& reader, io::Column& column) {
+  if (reader.number != nullptr && column.numbers.empty() && shareable(field, array)) {
+    const double* values = static_cast<const double*>(array.buffers[1]) + array.offset;
+    column.numbers = io::Numbers::shared(batch, {values, static_cast<std::size_t>(array.length)});
+  } else if (reader.number != nullptr) {
+    reader.number(array, column.numbers.edit());
   } else if (reader.category) {
     append_category(field, array, reader.levels, column);
   } else {
@@ -306,16 +324,17 @@ io::Table table_of_stream(nb::handle capsule) {
     table.columns.push_back(std::move(column));
   }
   while (true) {
-    Owned<ArrowArray> batch;
-    check(stream->get_next(stream, &batch.value), *stream);
-    if (batch.value.release == nullptr) break;
+    const auto owner = std::make_shared<Owned<ArrowArray>>();
+    const ArrowArray& batch = owner->value;
+    check(stream->get_next(stream, &owner->value), *stream);
+    if (batch.release == nullptr) break;
     for (std::size_t i = 0; i < readers.size(); ++i) {
-      ArrowArray part = *batch.value.children[i];  // a batch that was cut out of another has an offset of its own
-      part.offset += batch.value.offset;
-      part.length = batch.value.length;
-      append_column(*schema.value.children[i], part, readers[i], table.columns[i]);
+      ArrowArray part = *batch.children[i];  // a batch that was cut out of another has an offset of its own
+      part.offset += batch.offset;
+      part.length = batch.length;
+      append_column(*schema.value.children[i], part, owner, readers[i], table.columns[i]);
     }
-    table.rows += batch.value.length;
+    table.rows += batch.length;
   }
   return table;
 }

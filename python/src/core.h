@@ -98,6 +98,7 @@ void bind_loss(nb::module_& m);
 void bind_optim(nb::module_& m);
 void bind_metrics(nb::module_& m);
 void bind_init(nb::module_& m);
+void bind_augment(nb::module_& m);
 void bind_fit(nb::module_& m);
 void bind_data(nb::module_& m);
 void bind_io(nb::module_& m);

@@ -1,7 +1,7 @@
 // pellucid.init: initialisers, which are called with (key, shape, dtype).
 #include "pellucid/init.h"
 
-#include "core.h"
+#include "modules.h"
 
 namespace pellucid::python {
 
@@ -70,9 +70,53 @@ init::Nonlinearity nonlinearity_of(const std::string& name) {
           .c_str());
 }
 
+/// An Initializer, or a function of (key, shape, dtype).
+init::Initializer initializer_of(nb::handle value, const std::string& what) {
+  if (nb::isinstance<Initializer>(value)) return nb::inst_ptr<Initializer>(value)->f;
+  if (PyCallable_Check(value.ptr()) == 0) {
+    throw nb::type_error((what + ": an initializer is one of pl.init, or a function of (key, shape, dtype), not " +
+                          nb::cast<std::string>(nb::repr(value)))
+                             .c_str());
+  }
+  const Held f = hold(value);
+  return [f, what](const random::Key& key, const Shape& shape, DType dtype) {
+    const Locked lock;
+    Array values = as_array(f.get()(nb::cast(key), shape_tuple(shape), dtype_object(dtype)), what.c_str(), true);
+    if (values.shape() != shape) {
+      throw nb::value_error((what + ": the function gave values of shape " + to_string(values.shape()) +
+                             " for a parameter of " + to_string(shape))
+                                .c_str());
+    }
+    return astype(values, dtype);
+  };
+}
+
+/// Gives parameters a start of the caller's.
+class Starts : public nn::Visitor {
+ public:
+  Starts(init::Initializer start, std::string ending, int least_axes)
+      : start_(std::move(start)), ending_(std::move(ending)), least_axes_(least_axes) {}
+  void parameter(const std::string& path, nn::Parameter& p) override {
+    if (!path.ends_with(ending_) || !p.value.defined() || p.value.rank() < least_axes_) return;
+    const bool trainable = p.trainable;
+    p = nn::Parameter(p.value.shape(), start_, p.value.dtype());
+    p.trainable = trainable;
+  }
+
+ private:
+  init::Initializer start_;
+  std::string ending_;
+  int least_axes_;
+};
+
 }  // namespace
 
 void bind_init(nb::module_& parent) {
+  parent.def("_start_at", [](nb::handle layer, const std::string& what, nb::handle initializer,
+                             const std::string& ending, int least_axes) {
+    Starts starts(initializer_of(initializer, what), ending, least_axes);
+    with_module(layer, [&](nn::Ref ref) { starts.walk(ref); });
+  });
   nb::module_ m = parent.def_submodule("init");
   nb::class_<Initializer>(m, "Initializer", "Initial values of parameters, as a function of (key, shape, dtype).")
       .def(

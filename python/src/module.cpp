@@ -23,6 +23,7 @@ NB_MODULE(_core, m) {
   bind_optim(m);
   bind_metrics(m);
   bind_init(m);
+  bind_augment(m);
   bind_fit(m);
   bind_data(m);
   bind_io(m);

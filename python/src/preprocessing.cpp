@@ -14,14 +14,6 @@ Task task_of(const std::string& name) {
   throw nb::value_error(("task is 'classification' or 'regression', not '" + name + "'").c_str());
 }
 
-Scaling scaling_of(const std::string& name) {
-  if (name == "robust") return Scaling::kRobust;
-  if (name == "standard") return Scaling::kStandard;
-  if (name == "quantile") return Scaling::kQuantile;
-  if (name == "none") return Scaling::kNone;
-  throw nb::value_error(("scaling is 'robust', 'standard', 'quantile' or 'none', not '" + name + "'").c_str());
-}
-
 std::vector<std::int32_t> classes_of(nb::handle value) {
   if (value.is_none()) return {};
   const Array array = astype(as_array(value, "classes"), DType::kInt32);
@@ -136,11 +128,35 @@ nb::object encoded(const Preprocessing& preprocessing, nb::handle table, nb::han
   return nb::make_tuple(found.x, unseen, missing);
 }
 
+void bind_schemas(nb::module_& m) {
+  m.def(
+      "_find_schema",
+      [](nb::handle table, const std::string& target) { return to_json(find_schema(table_of_object(table), target)); },
+      nb::arg("table"), nb::arg("target"));
+  m.def(
+      "_find_breach",
+      [](const std::string& schema, nb::handle table) -> nb::object {
+        const io::Table t = table_of_object(table);
+        const auto breach = find_breach(schema_from_json(schema), t, all_rows(t.rows));
+        return breach ? nb::object(nb::make_tuple(breach->row, breach->column, breach->what)) : nb::none();
+      },
+      nb::arg("schema"), nb::arg("table"));
+}
+
 }  // namespace
+
+Scaling scaling_of(const std::string& name) {
+  if (name == "robust") return Scaling::kRobust;
+  if (name == "standard") return Scaling::kStandard;
+  if (name == "quantile") return Scaling::kQuantile;
+  if (name == "none") return Scaling::kNone;
+  throw nb::value_error(("scaling is 'robust', 'standard', 'quantile' or 'none', not '" + name + "'").c_str());
+}
 
 void bind_preprocessing(nb::module_& m) {
   bind_target(m);
   bind_splits(m);
+  bind_schemas(m);
   nb::class_<Preprocessing>(m, "Preprocessing", "All that stands between a table and a network; see fit_preprocessing.")
       .def_ro("target", &Preprocessing::target)
       .def_prop_ro(

@@ -73,17 +73,30 @@ void bind_inputs(nb::module_& m) {
                          "path: written between two steps, at most every `seconds`, and removed when training has come "
                          "to its end.\n"
                          "resume: go on from the file where there is one. note: kept in the file, and must be equal "
-                         "when it is taken up.")
+                         "when it is taken up. keep: leave it there when training has come to its end; the next call "
+                         "gives that result at once. warn: called with a sentence for people where a damaged file is "
+                         "passed over.")
       .def(
           "__init__",
-          [](Checkpoint* self, nb::handle path, double seconds, bool resume, const std::string& note) {
-            new (self) Checkpoint{path_of(path), seconds, resume, note};
+          [](Checkpoint* self, nb::handle path, double seconds, bool resume, const std::string& note, bool keep,
+             nb::handle warn) {
+            Checkpoint made{path_of(path), seconds, resume, note, keep, {}};
+            if (!warn.is_none()) {
+              if (PyCallable_Check(warn.ptr()) == 0) throw nb::type_error("Checkpoint: 'warn' is a function of a text");
+              made.warn = [f = hold(warn)](const std::string& text) {
+                const Locked lock;
+                f.get()(text);
+              };
+            }
+            new (self) Checkpoint(std::move(made));
           },
-          nb::arg("path"), nb::arg("seconds") = 60.0, nb::arg("resume") = true, nb::arg("note") = "")
+          nb::arg("path"), nb::arg("seconds") = 60.0, nb::arg("resume") = true, nb::arg("note") = "",
+          nb::arg("keep") = false, nb::arg("warn").none() = nb::none())
       .def_ro("path", &Checkpoint::path)
       .def_ro("seconds", &Checkpoint::seconds)
       .def_ro("resume", &Checkpoint::resume)
-      .def_ro("note", &Checkpoint::note);
+      .def_ro("note", &Checkpoint::note)
+      .def_ro("keep", &Checkpoint::keep);
 }
 
 void bind_steps(nb::module_& m) {

@@ -30,9 +30,10 @@ Column numbers_of(std::string name, nb::handle values) {
   }
   if (array.dtype() != DType::kFloat64) array = astype(array, DType::kFloat64);
   evaluate_released(array);
-  const auto* data = static_cast<const double*>(array.raw_data());
   Column column = named(std::move(name));
-  column.numbers.assign(data, data + array.size());
+  const auto* data = static_cast<const double*>(array.raw_data());
+  const auto size = static_cast<std::size_t>(array.size());
+  column.numbers = io::Numbers::shared(std::make_shared<Array>(array), {data, size});
   return column;
 }
 
@@ -52,8 +53,8 @@ Column values_of(std::string name, nb::handle values) {
   std::unordered_map<std::string, std::int32_t> known;
   for (nb::handle value : values) {
     if (!column.text) {
-      column.numbers.push_back(missing(value) ? std::numeric_limits<double>::quiet_NaN()
-                                              : nb::cast<double>(nb::float_(value)));
+      column.numbers.edit().push_back(missing(value) ? std::numeric_limits<double>::quiet_NaN()
+                                                     : nb::cast<double>(nb::float_(value)));
       continue;
     }
     if (missing(value)) {
@@ -147,7 +148,7 @@ std::vector<std::string> names_of(const Table& table) {
 Array array_of(const std::vector<std::int64_t>& values) {
   return Array::from_memory(values.data(), values.size(), {static_cast<std::int64_t>(values.size())}, DType::kInt64);
 }
-Array array_of(const std::vector<double>& values) {
+Array array_of(std::span<const double> values) {
   return Array::from_memory(values.data(), values.size(), {static_cast<std::int64_t>(values.size())}, DType::kFloat64);
 }
 
@@ -206,7 +207,8 @@ void bind_table(nb::module_& m) {
             new (self) Table(make(columns, source));
           },
           nb::arg("columns") = nb::dict(), nb::arg("source") = "<table>",
-          "columns: a dict of arrays of numbers, lists of numbers or texts, and Columns. source: for messages.")
+          "columns: a dict of arrays of numbers, lists of numbers or texts, and Columns; arrays of float64 share their "
+          "memory where the layout allows. source: for messages.")
       .def_ro("source", &Table::source, "The file that it came from.")
       .def_ro("rows", &Table::rows)
       .def_prop_ro("names", &names_of, "The columns' names.")

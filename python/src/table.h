@@ -13,7 +13,10 @@ io::Table table_of_object(nb::handle value);
 /// Row numbers: a sequence or array of integers; None: all rows.
 data::Rows rows_of(nb::handle value, const io::Table& table);
 Array array_of(const std::vector<std::int64_t>& values);
-Array array_of(const std::vector<double>& values);
+Array array_of(std::span<const double> values);
+
+/// 'robust', 'standard', 'quantile' or 'none'; throws ValueError otherwise.
+data::Scaling scaling_of(const std::string& name);
 
 void bind_table(nb::module_& m);
 /// What estimators need (tables.cpp).

@@ -14,7 +14,7 @@ namespace {
 
 // ---- Columns out of memory ------------------------------------------------------------------------------------------
 
-/// Memory that a Python object shows, until this ends.
+/// Memory that a Python object shows, until this ends; it is made and ends under the interpreter's lock.
 class View {
  public:
   View(nb::handle source, int axes) {
@@ -45,7 +45,7 @@ void convert_column(const char* from, std::int64_t stride, std::vector<double>& 
   }
 }
 
-std::vector<double> numbers_at(const View& view, const char* from, std::int64_t stride, std::int64_t count) {
+std::vector<double> copied(const View& view, const char* from, std::int64_t stride, std::int64_t count) {
   std::vector<double> to(static_cast<std::size_t>(count));
   switch (view.format()) {
     case 'd':
@@ -87,6 +87,21 @@ std::vector<double> numbers_at(const View& view, const char* from, std::int64_t 
   return to;
 }
 
+/// The numbers of a column: the view's own memory where they are float64 side by side, else converted.
+io::Numbers numbers_at(const std::shared_ptr<View>& view, const char* from, std::int64_t stride, std::int64_t count) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(from) % alignof(double) == 0;
+  if (view->format() != 'd' || stride != sizeof(double) || !aligned) return copied(*view, from, stride, count);
+  return io::Numbers::shared(view, {reinterpret_cast<const double*>(from), static_cast<std::size_t>(count)});
+}
+
+std::shared_ptr<View> view_of(nb::handle source, int axes) {
+  return {new View(source, axes), [](View* view) {
+            if (Py_IsInitialized() == 0) return;
+            const Locked lock;
+            delete view;
+          }};
+}
+
 void add(io::Table& table, io::Column column) {
   if (table.find(column.name) >= 0) {
     throw nb::value_error(fmt::format("two columns are named '{}'; rename one", column.name).c_str());
@@ -100,7 +115,7 @@ void add(io::Table& table, io::Column column) {
   table.columns.push_back(std::move(column));
 }
 
-io::Column number_column(const std::string& name, std::vector<double> numbers) {
+io::Column number_column(const std::string& name, io::Numbers numbers) {
   io::Column column;
   column.name = name;
   column.numbers = std::move(numbers);
@@ -108,14 +123,14 @@ io::Column number_column(const std::string& name, std::vector<double> numbers) {
 }
 
 io::Table table_of_matrix(nb::handle values, const std::vector<std::string>& names) {
-  const View view(values, 2);
+  const std::shared_ptr<View> view = view_of(values, 2);
   io::Table table;
   table.source = "X";
-  table.rows = view.size(0);
-  for (std::int64_t i = 0; i < view.size(1); ++i) {
-    const char* from = view.data() + i * view.stride(1);
+  table.rows = view->size(0);
+  for (std::int64_t i = 0; i < view->size(1); ++i) {
+    const char* from = view->data() + i * view->stride(1);
     add(table,
-        number_column(names.at(static_cast<std::size_t>(i)), numbers_at(view, from, view.stride(0), table.rows)));
+        number_column(names.at(static_cast<std::size_t>(i)), numbers_at(view, from, view->stride(0), table.rows)));
   }
   return table;
 }
@@ -125,7 +140,7 @@ void add_text(io::Table& table, const std::string& name, nb::handle codes, std::
   io::Column column;
   column.name = name;
   column.text = true;
-  for (const double code : numbers_at(view, view.data(), view.stride(0), view.size(0))) {
+  for (const double code : copied(view, view.data(), view.stride(0), view.size(0))) {
     if (code >= static_cast<double>(levels.size())) throw nb::value_error("a table's code is beyond its levels");
     column.codes.push_back(static_cast<std::int32_t>(code));
   }
@@ -150,12 +165,13 @@ io::Table take_rows(const io::Table& table, const std::vector<std::int64_t>& row
     const io::Column& from = table.columns[i];
     io::Column& to = taken.columns[i];
     if (from.text) to.codes.resize(rows.size());
-    if (!from.text) to.numbers.resize(rows.size());
+    std::vector<double> numbers(from.text ? 0 : rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) {
       const auto at = static_cast<std::size_t>(rows[row]);
       if (from.text) to.codes[row] = from.codes.at(at);
-      if (!from.text) to.numbers[row] = from.numbers.at(at);
+      if (!from.text) numbers[row] = from.numbers.at(at);
     }
+    if (!from.text) to.numbers = std::move(numbers);
   }
   return taken;
 }
@@ -204,8 +220,8 @@ void bind_table_methods(nb::class_<io::Table>& table) {
       .def(
           "add_numbers",
           [](io::Table& table, const std::string& name, nb::handle values) {
-            const View view(values, 1);
-            add(table, number_column(name, numbers_at(view, view.data(), view.stride(0), view.size(0))));
+            const std::shared_ptr<View> view = view_of(values, 1);
+            add(table, number_column(name, numbers_at(view, view->data(), view->stride(0), view->size(0))));
           },
           nb::arg("name"), nb::arg("values"), "Adds a column of numbers: a buffer of one axis; NaN is missing.")
       .def("add_text", &add_text, nb::arg("name"), nb::arg("codes"), nb::arg("levels"),
@@ -221,7 +237,8 @@ void bind_table_methods(nb::class_<io::Table>& table) {
               if (column.text) {
                 column.codes.resize(n, column.codes.front());
               } else {
-                column.numbers.resize(n, column.numbers.front());
+                const double first = column.numbers.front();
+                column.numbers.edit().resize(n, first);
               }
             }
             table.rows += count;

@@ -63,6 +63,15 @@ TableOptions options_of(const char* what, const nb::dict& given) {
   o.take("categories", options.categories, kTexts);
   o.take("validation", options.validation, kNumber);
   o.take("test", options.test, kNumber);
+  std::optional<std::string> schema, scaling;
+  o.take("schema", schema, kText);
+  if (schema) options.schema = data::schema_from_json(*schema);
+  o.take("group", options.group, kText);
+  o.take("time_column", options.time_column, kText);
+  o.take("weight", options.weight, kText);
+  o.take("scaling", scaling, kText);
+  if (scaling) options.scaling = scaling_of(*scaling);
+  if (!o.at("test_rows").is_none()) options.test_rows = rows_of(o.at("test_rows"), io::Table{});
   options.sample_weights = numbers_of(o.at("sample_weights"));
   o.take("balanced", options.balanced, kBool);
   const nb::object weights = o.at("class_weights");
@@ -85,6 +94,12 @@ TableOptions options_of(const char* what, const nb::dict& given) {
     options.on_plan = [on_plan](const TablePlan& plan) {
       const Locked lock;
       on_plan.get()(dict_of(plan));
+    };
+  }
+  if (const Held on_tune = o.callback("on_tune"); on_tune.get().is_valid()) {
+    options.on_tune = [on_tune](const std::string& text) {
+      const Locked lock;
+      on_tune.get()(text);
     };
   }
   return options;

@@ -215,7 +215,7 @@ std::vector<std::int32_t> groups_of(const Table& table, const std::string& name)
 
 std::vector<double> times_of(const Table& table, const std::string& name) {
   const Column& column = table.at(name);
-  if (!column.text) return column.numbers;
+  if (!column.text) return column.numbers.to_vector();
   std::vector<std::size_t> all(column.levels.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   // The format that fits most; the row that it does not fit is then the one that is wrong.

@@ -198,12 +198,12 @@ Table decode_predictions(const Target& target, const Array& output) {
     const std::size_t step = bounds ? 3 : 1;
     const auto in_units = [&](std::size_t i) { return static_cast<double>(values[i]) * target.scale + target.mean; };
     for (std::size_t i = 0; i < rows; ++i) {
-      predicted.numbers.push_back(std::clamp(in_units(i * step), target.low, target.high));
+      predicted.numbers.edit().push_back(std::clamp(in_units(i * step), target.low, target.high));
     }
     for (std::size_t bound = 1; bound < step; ++bound) {
       Column& column = table.columns.emplace_back();
       column.name = target.name + (bound == 1 ? "_lower" : "_upper");
-      for (std::size_t i = 0; i < rows; ++i) column.numbers.push_back(in_units(i * step + bound));
+      for (std::size_t i = 0; i < rows; ++i) column.numbers.edit().push_back(in_units(i * step + bound));
     }
     return table;
   }
@@ -215,13 +215,11 @@ Table decode_predictions(const Target& target, const Array& output) {
         static_cast<std::int32_t>(std::max_element(row, row + static_cast<std::ptrdiff_t>(width)) - row));
   }
   for (std::size_t c = 0; c < width; ++c) {
-    Column column{.name = "probability_" + target.classes[c],
-                  .text = false,
-                  .numbers = std::vector<double>(rows),
-                  .codes = {},
-                  .levels = {}};
+    Column column{.name = "probability_" + target.classes[c], .text = false, .numbers = {}, .codes = {}, .levels = {}};
     // The decimal number that a person would write for the float32, not the float32 to 17 digits.
-    for (std::size_t i = 0; i < rows; ++i) io::parse_number(io::to_text(values[i * width + c]), '.', column.numbers[i]);
+    std::vector<double>& numbers = column.numbers.edit();
+    numbers.resize(rows);
+    for (std::size_t i = 0; i < rows; ++i) io::parse_number(io::to_text(values[i * width + c]), '.', numbers[i]);
     table.columns.push_back(std::move(column));
   }
   return table;

@@ -121,7 +121,7 @@ class Filler {
       case arrow::Type::DOUBLE:
         return numbers<arrow::DoubleArray>(array);
       case arrow::Type::NA:
-        for (std::int64_t i = 0; i < array.length(); ++i) column_.numbers.push_back(kMissing);
+        for (std::int64_t i = 0; i < array.length(); ++i) column_.numbers.edit().push_back(kMissing);
         return;
       case arrow::Type::STRING:
         return texts<arrow::StringArray>(array,
@@ -169,7 +169,7 @@ class Filler {
   void numbers(const arrow::Array& array) {
     const auto& typed = static_cast<const A&>(array);
     for (std::int64_t i = 0; i < typed.length(); ++i) {
-      column_.numbers.push_back(typed.IsNull(i) ? kMissing : static_cast<double>(typed.Value(i)));
+      column_.numbers.edit().push_back(typed.IsNull(i) ? kMissing : static_cast<double>(typed.Value(i)));
     }
   }
 
@@ -179,7 +179,7 @@ class Filler {
     for (std::int64_t i = 0; i < typed.length(); ++i) {
       double value = kMissing;
       if (!typed.IsNull(i)) parse_number(typed.FormatValue(i), '.', value);
-      column_.numbers.push_back(value);
+      column_.numbers.edit().push_back(value);
     }
   }
 
@@ -205,7 +205,7 @@ class Filler {
       if (column_.text) {
         column_.codes.push_back(array.IsNull(i) ? -1 : codes.at(at));
       } else {
-        column_.numbers.push_back(array.IsNull(i) ? kMissing : values.numbers.at(at));
+        column_.numbers.edit().push_back(array.IsNull(i) ? kMissing : values.numbers.at(at));
       }
     }
   }

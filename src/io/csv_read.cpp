@@ -42,7 +42,7 @@ class Assembly {
     if (table_.rows == 0) fail("read_csv: '{}' has a header and no rows; add at least one", table_.source);
     std::vector<std::size_t> late = blocks_.late();
     for (std::size_t c = 0; c < rules.size(); ++c) {
-      const std::vector<double>& numbers = table_.columns[c].numbers;
+      const Numbers& numbers = table_.columns[c].numbers;
       const bool only_markers = rules[c].as == TakeAs::kNumbers && !rules[c].must_be_number &&
                                 gathered_[c].markers > 0 &&
                                 std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isnan(x); });
@@ -72,7 +72,7 @@ class Assembly {
       const TakeAs as = blocks_.rules().columns[c].as;
       Column& column = table_.columns[c];
       if (as == TakeAs::kNumbers) {
-        if (first) reserve(column.numbers, expected);
+        if (first) reserve(column.numbers.edit(), expected);
         for (const CsvBlock& block : blocks_.blocks()) append_numbers(column, gathered_[c], block, c);
       } else if (as == TakeAs::kText) {
         column.text = true;
@@ -90,7 +90,8 @@ class Assembly {
 
   static void append_numbers(Column& column, Gathered& gathered, const CsvBlock& block, std::size_t c) {
     const BlockColumn& part = block.columns[c];
-    column.numbers.insert(column.numbers.end(), part.numbers.begin(), part.numbers.begin() + block.rows);
+    std::vector<double>& numbers = column.numbers.edit();
+    numbers.insert(numbers.end(), part.numbers.begin(), part.numbers.begin() + block.rows);
     if (gathered.markers == 0 && part.markers > 0) gathered.marker = part.marker;
     gathered.markers += part.markers;
   }
@@ -193,7 +194,7 @@ bool CsvStream::next(std::vector<Table>& tables) {
   for (std::size_t k = 0; k < std::min(tables.size(), blocks.blocks().size()); ++k) {
     for (std::size_t i = 0; i < std::min(tables[k].columns.size(), impl_->taken.size()); ++i) {
       BlockColumn& part = blocks.blocks()[k].columns[impl_->taken[i]];
-      std::swap(part.numbers, tables[k].columns[i].numbers);
+      std::swap(part.numbers, tables[k].columns[i].numbers.edit());
       std::swap(part.codes, tables[k].columns[i].codes);
     }
   }
@@ -219,9 +220,9 @@ bool CsvStream::next(std::vector<Table>& tables) {
       column.name = impl_->names[c];
       column.text = blocks.rules().columns[c].as == TakeAs::kText;
       const auto rows = static_cast<std::size_t>(block.rows);
-      std::swap(part.numbers, column.numbers);
+      std::swap(part.numbers, column.numbers.edit());
       std::swap(part.codes, column.codes);
-      column.numbers.resize(column.text ? 0 : rows);
+      column.numbers.edit().resize(column.text ? 0 : rows);
       column.codes.resize(column.text ? rows : 0);
       column.levels.assign(part.levels.begin(), part.levels.end());
     }

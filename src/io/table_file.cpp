@@ -42,9 +42,10 @@ void add_columns(Table& table, const std::string& name, const RawArray& raw) {
   for (std::int64_t c = 0; c < width; ++c) {
     Column& column = table.columns.emplace_back();
     column.name = array.rank() == 1 ? name : base::format("{}_{}", name, c);
-    column.numbers.resize(static_cast<std::size_t>(rows));
+    std::vector<double>& numbers = column.numbers.edit();
+    numbers.resize(static_cast<std::size_t>(rows));
     for (std::int64_t row = 0; row < rows; ++row) {
-      column.numbers[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(row * width + c)];
+      numbers[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(row * width + c)];
     }
   }
 }
@@ -124,7 +125,7 @@ void settle_types(Table& table, const CsvOptions& options) {
         fail("read_table: '{}', row {}: '{}' in column '{}' is not a number; correct it, or leave it out", table.source,
              row + 1, shown(field), shown(column.name));
       }
-      numbers.numbers.push_back(value);
+      numbers.numbers.edit().push_back(value);
     }
     column = std::move(numbers);
   }

@@ -54,7 +54,8 @@ FoldsFit fit_folds(const io::Table& table, const std::string& target, int count,
     for (std::size_t c = 0; c < joined.columns.size(); ++c) {
       io::Column& column = joined.columns[c];
       const io::Column& part = parts[p].columns[c];
-      column.numbers.insert(column.numbers.end(), part.numbers.begin(), part.numbers.end());
+      std::vector<double>& numbers = column.numbers.edit();
+      numbers.insert(numbers.end(), part.numbers.begin(), part.numbers.end());
       column.codes.insert(column.codes.end(), part.codes.begin(), part.codes.end());
     }
   }
@@ -65,7 +66,7 @@ FoldsFit fit_folds(const io::Table& table, const std::string& target, int count,
     values = std::move(sorted);
   };
   for (io::Column& column : joined.columns) {
-    reordered(column.numbers);
+    reordered(column.numbers.edit());
     reordered(column.codes);
   }
   reordered(result.rows);
@@ -79,8 +80,8 @@ io::Table out_of_fold_table(const FoldsFit& folds, const io::Table& table, const
   io::Column row, fold, truth = table.at(target);
   row.name = "row";
   fold.name = "fold";
-  for (const std::int64_t r : folds.rows) row.numbers.push_back(static_cast<double>(r) + 1);
-  for (const int f : folds.fold) fold.numbers.push_back(f + 1);
+  for (const std::int64_t r : folds.rows) row.numbers.edit().push_back(static_cast<double>(r) + 1);
+  for (const int f : folds.fold) fold.numbers.edit().push_back(f + 1);
   const auto chosen = [&](auto& values) {
     auto kept = values;
     kept.clear();
@@ -88,7 +89,7 @@ io::Table out_of_fold_table(const FoldsFit& folds, const io::Table& table, const
     for (const std::int64_t r : folds.rows) kept.push_back(values[static_cast<std::size_t>(r)]);
     values = std::move(kept);
   };
-  chosen(truth.numbers);
+  chosen(truth.numbers.edit());
   chosen(truth.codes);
   out.columns.front().name = "predicted " + target;
   out.columns.insert(out.columns.begin(), {std::move(row), std::move(fold), std::move(truth)});

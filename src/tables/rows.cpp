@@ -37,7 +37,7 @@ std::vector<double> weights_in(const io::Table& table, const std::string& name) 
              std::isnan(column.numbers[i]) ? "a missing weight" : io::to_text(column.numbers[i]));
     }
   }
-  return column.numbers;
+  return column.numbers.to_vector();
 }
 
 }  // namespace

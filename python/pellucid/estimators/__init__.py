@@ -6,14 +6,23 @@
 They pass scikit-learn's check_estimator, work in its pipelines and searches, and need nothing of it.
 """
 
+from __future__ import annotations
+
+import os as _os
 import secrets as _secrets
 import warnings as _warnings
+from typing import TYPE_CHECKING as _TYPE_CHECKING, Any as _Any
 
 import numpy as _np
 
 from . import _inputs
 from ._base import Estimator as _Estimator
-from ._base import NotFittedError  # noqa: F401
+from ._base import NotFittedError as NotFittedError
+
+if _TYPE_CHECKING:
+    from typing_extensions import Self as _Self
+
+__all__ = ["Classifier", "NotFittedError", "Regressor"]
 
 _PARAMETERS = """
     hidden: sizes of the hidden layers; None: chosen by the data.
@@ -51,7 +60,7 @@ class _Trained(_Estimator):
 
     _classify = False
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: _Any, y: _Any, sample_weight: _Any = None) -> _Self:
         """Trains on features X (rows, features) and targets y. Gives the estimator itself.
 
         X: an array, nested lists, a sparse matrix, or a table of pandas, polars, Arrow, ...: its texts and categories are
@@ -164,7 +173,7 @@ class _Trained(_Estimator):
     def _facts(self):
         return self._training.facts()
 
-    def save(self, path):
+    def save(self, path: str | _os.PathLike[str]) -> None:
         """Writes the model file that the shell, C++ and `load` read. Raises TypeError for a network of your own."""
         from ._tables import TableTraining
 
@@ -175,7 +184,7 @@ class _Trained(_Estimator):
         self._training.model.save(str(path))
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | _os.PathLike[str]) -> _Self:
         """The estimator of a model file: one of `save`, or of the shell's `train`. Classes are texts."""
         from .. import _core
         from ._tables import TableTraining
@@ -213,24 +222,26 @@ class Classifier(_Trained):
     _classify = True
 
     def __init__(
-        self, hidden=None, *, fast=False, ensemble=None, tune=None, time=None,
-        network=None, activation=None, dropout=None, loss=None, optimizer=None, schedule=None,
-        learning_rate=None, weight_decay=None, batch_size=None, max_epochs=None, validation=None, patience=None,
-        max_seconds=None, class_weight=None, precision="float32", warm_start=False, random_state=0, verbose=False,
-    ):
+        self, hidden: _Any = None, *, fast: bool = False, ensemble: int | None = None, tune: int | None = None,
+        time: float | None = None, network: _Any = None, activation: str | None = None, dropout: float | None = None,
+        loss: _Any = None, optimizer: _Any = None, schedule: str | None = None, learning_rate: float | None = None,
+        weight_decay: float | None = None, batch_size: int | None = None, max_epochs: int | None = None,
+        validation: float | None = None, patience: int | None = None, max_seconds: float | None = None,
+        class_weight: _Any = None, precision: str = "float32", warm_start: bool = False, random_state: _Any = 0, verbose: bool = False,
+    ) -> None:
         self._remember(locals())
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X: _Any, y: _Any, classes: _Any = None, sample_weight: _Any = None) -> _Self:
         """One pass over these rows, from the present parameters. classes: all that will come; needed in the first call."""
         if "_training" not in vars(self) and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._partial_fit(X, y, classes, sample_weight)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: _Any) -> _np.ndarray:
         """The probability of each class, (rows, classes) in the order of classes_; of each label where y had several."""
         return self._scores(X)
 
-    def decision_function(self, X):
+    def decision_function(self, X: _Any) -> _np.ndarray:
         """Log odds: of the second of two classes (rows,), of each of several labels, else the logarithms of predict_proba."""
         said = self._scores(X)
         tiny = _np.finfo(_np.float64).tiny
@@ -239,7 +250,7 @@ class Classifier(_Trained):
             return logs - _np.log(_np.maximum(1 - said, tiny))
         return logs[:, 1] - logs[:, 0] if said.shape[1] == 2 else logs
 
-    def predict(self, X):
+    def predict(self, X: _Any) -> _np.ndarray:
         """The most likely class of each row; for several labels 0 or 1 for each."""
         said = self._scores(X)
         return (said >= 0.5).astype(int) if self._several else self.classes_[said.argmax(axis=1)]
@@ -248,7 +259,7 @@ class Classifier(_Trained):
         features = self._read_new(X)
         return self._training.predict(features)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: _Any, y: _Any, sample_weight: _Any = None) -> float:
         """The accuracy: the share of rows whose prediction is right."""
         said = self.predict(X)
         y = _np.asarray(y).reshape(said.shape) if _np.ndim(y) == 2 and _np.shape(y)[1] == 1 else _np.asarray(y)
@@ -303,23 +314,25 @@ class Classifier(_Trained):
 
 class Regressor(_Trained):
     def __init__(
-        self, hidden=None, *, fast=False, ensemble=None, tune=None, time=None,
-        network=None, activation=None, dropout=None, loss=None, optimizer=None, schedule=None,
-        learning_rate=None, weight_decay=None, batch_size=None, max_epochs=None, validation=None, patience=None,
-        max_seconds=None, precision="float32", warm_start=False, random_state=0, verbose=False,
-    ):
+        self, hidden: _Any = None, *, fast: bool = False, ensemble: int | None = None, tune: int | None = None,
+        time: float | None = None, network: _Any = None, activation: str | None = None, dropout: float | None = None,
+        loss: _Any = None, optimizer: _Any = None, schedule: str | None = None, learning_rate: float | None = None,
+        weight_decay: float | None = None, batch_size: int | None = None, max_epochs: int | None = None,
+        validation: float | None = None, patience: int | None = None, max_seconds: float | None = None,
+        precision: str = "float32", warm_start: bool = False, random_state: _Any = 0, verbose: bool = False,
+    ) -> None:
         self._remember(locals())
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: _Any, y: _Any, sample_weight: _Any = None) -> _Self:
         """One pass over these rows, from the present parameters; scales are those of the first call."""
         return self._partial_fit(X, y, None, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X: _Any) -> _np.ndarray:
         """The value of each row, (rows,); (rows, targets) where y had several."""
         features = self._read_new(X)
         return self._training.predict(features)
 
-    def predict_interval(self, X):
+    def predict_interval(self, X: _Any) -> _np.ndarray:
         """The bounds (rows, 2) between which 90 % of such rows' values lie: quantiles, conformalised on rows held out.
 
         Raises ValueError where the model has none: trained `fast`, or a network of your own.
@@ -329,7 +342,7 @@ class Regressor(_Trained):
             raise ValueError("predict_interval: only models of the recipe for tables have intervals")
         return self._training.intervals(features)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: _Any, y: _Any, sample_weight: _Any = None) -> float:
         """R^2: 1 - (squares of what is left) / (squares around the mean); the mean over several targets."""
         said = self.predict(X)
         y = _inputs.read_target(y, "Regressor", False)
