@@ -7,8 +7,8 @@
 #   scripts/python.sh fresh      in a new environment with NumPy alone: install, uninstall and install the wheel, run the
 #                                README's first example, measure the wheel and the import
 #   scripts/python.sh debug      python/tests with Python's checks of memory and development mode on
-#   scripts/python.sh asan       python/tests over an engine and an extension with the address and undefined-behaviour
-#                                sanitizers, which are built in build/python-asan (asserts on; half an hour on two cores)
+#   scripts/python.sh asan       python/tests over an engine (but for its kernels) and an extension with the address and
+#                                undefined-behaviour sanitizers, built in build/python-asan
 # An engine that is built in build/release already is taken; else it is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -84,7 +84,9 @@ END
       --rootdir ../.. -k "not scikit_learns" . "${@:2}")
     ;;
   asan)
-    cmake --preset asan -B build/python-asan -DPELLUCID_BUILD_TESTS=OFF >/dev/null
+    cmake --preset release >/dev/null
+    cmake --build build/release --target libpellucid.so -j "${JOBS:-$(nproc)}"
+    cmake --preset asan -B build/python-asan -DPELLUCID_BUILD_TESTS=OFF -DPELLUCID_KERNELS="$PWD/build/release" >/dev/null
     cmake --build build/python-asan --target libpellucid.so -j "${JOBS:-$(nproc)}"
     cmake -G Ninja -S python -B build/python-asan/extension -DPython_EXECUTABLE="$PWD/$home/bin/python" \
       -DCMAKE_BUILD_TYPE=Debug -DPELLUCID_BUILD="$PWD/build/python-asan" -DPELLUCID_SANITIZE=address,undefined >/dev/null
