@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains on tables with the program's defaults, and puts the results beside those of other methods.
 
-    python3 bench/tables.py FOLDER [--tables iris,wine] [--splits 5] [--jobs 1] [--program build/release/pellucid] [-- OPTIONS]
+    python3 bench/tables.py FOLDER [--tables iris,wine] [--splits 5] [--jobs 1] [--program build/release/pellucid] [--save FILE] [--against FILE] [-- OPTIONS]
 
 FOLDER holds NAME.csv, tables.json ({"NAME": {"target": COLUMN, "task": "classification" or "regression"}}) and
 references.json (results of other methods on the same splits). Each table is split 80/20 by scikit-learn's
@@ -9,6 +9,9 @@ train_test_split with the seeds 0, 1, ..., stratified by class; `pellucid train`
 measured on the 20 % that it never sees, as mean over the splits: accuracy or R2 and the rank among the methods (1 is
 best; equal ones share), log loss, calibration error (15 bins, of all splits' predictions together), the share of truths
 within the 90 % intervals, and the seconds of training. Everything after -- goes to `pellucid train`. Needs scikit-learn.
+
+--save keeps what came of each split; --against compares with a run that was kept, split by split: by how much of the
+error (1 - accuracy, 1 - R2) and of the log loss is gone, with the standard error over the splits.
 """
 
 import argparse
@@ -26,6 +29,7 @@ from pathlib import Path
 from sklearn.model_selection import train_test_split
 
 BINS = 15
+KEPT = "score", "log_loss", "seconds"
 
 
 def one_split(program, folder, table, about, seed, options):
@@ -90,13 +94,15 @@ def main():
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--program", default="build/release/pellucid")
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--against", type=Path)
     arguments = parser.parse_args(own)
     tables = json.loads((arguments.folder / "tables.json").read_text())
     references = json.loads((arguments.folder / "references.json").read_text())["tables"]
     chosen = [name for name in arguments.tables.split(",") if name] or list(tables)
     methods = ["pellucid", *references[chosen[0]]["models"]]
     ranks = {method: [] for method in methods}
-    errors, behind = [], {}
+    errors, behind, kept = [], {}, {}
     print(f"{'table':14}" + "".join(f"{method[:14]:>16}" for method in methods)
           + "   behind  log loss  calibration  coverage  seconds", flush=True)
     with ThreadPoolExecutor(arguments.jobs) as pool:
@@ -104,6 +110,7 @@ def main():
                        for seed in range(arguments.splits)] for name in chosen}
         for name in chosen:
             results = [run.result() for run in runs[name]]
+            kept[name] = [{key: result[key] for key in KEPT if key in result} for result in results]
             metric = "accuracy" if tables[name]["task"] == "classification" else "r2"
             scores = {method: row[metric]["mean"] for method, row in references[name]["models"].items()}
             scores = {"pellucid": round(statistics.mean(result["score"] for result in results), 6), **scores}
@@ -127,6 +134,31 @@ def main():
         print(f"calibration error, mean: {statistics.mean(errors):.4f}")
     worst = max(behind, key=behind.get)
     print(f"furthest behind the best of the others: {behind[worst]:.4f}, on {worst}")
+    if arguments.save:
+        arguments.save.write_text(json.dumps(kept, indent=1) + "\n")
+    if arguments.against:
+        compare(kept, json.loads(arguments.against.read_text()))
+
+
+def compare(ours, theirs):
+    """Prints by how much less is wrong than in a run that was kept."""
+    print(f"\n{'table':14}{'score':>9}{'before':>9}{'error gone':>18}{'log loss gone':>18}")
+    gone = {"score": [], "log_loss": []}
+    for name in (name for name in ours if name in theirs):
+        pairs = list(zip(ours[name], theirs[name]))
+        line = f"{name:14}" + "".join(f"{statistics.mean(pair[i]['score'] for pair in pairs):9.4f}" for i in (0, 1))
+        for key, wrong in ("score", lambda result: 1 - result["score"]), ("log_loss", lambda result: result["log_loss"]):
+            if key not in pairs[0][0]:
+                continue
+            before = statistics.mean(wrong(old) for _, old in pairs)
+            parts = [(wrong(old) - wrong(new)) / before for new, old in pairs]
+            gone[key].append(statistics.mean(parts))
+            noise = statistics.stdev(parts) / len(parts) ** 0.5 if len(parts) > 1 else 0
+            line += f"{gone[key][-1]:10.1%} +-{noise:5.1%}"
+        print(line)
+    for key, title in ("score", "error"), ("log_loss", "log loss"):
+        if gone[key]:
+            print(f"{title} gone, mean of tables: {statistics.mean(gone[key]):.2%}")
 
 
 def split_at(words, mark):

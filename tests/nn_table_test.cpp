@@ -153,6 +153,29 @@ TEST(Ensemble, ComesBackFromItsDescription) {
   EXPECT_EQ(numbers_of(built(x)), numbers_of(network(x)));
 }
 
+TEST(Blend, IsTheWeightedMeanOfItsParts) {
+  const Array x = draw(11, {5, 4});
+  for (const EnsembleMean mean : {EnsembleMean::kScores, EnsembleMean::kProbabilities}) {
+    const Ensemble first = small_ensemble(2), second = small_ensemble(3);
+    Sequential network;
+    network.push_back(Blend(mean, {first, second}));
+    Blend& blend = *network[0].as<Blend>();
+    blend.weights.update(Array::from(std::vector<float>{0.25, 0.75}));
+    blend.temperature.update(Array(2.0F));
+    const bool scores = mean == EnsembleMean::kScores;
+    const Array a = first(x), b = second(x);
+    const Array expected = scores ? a * 0.25 + b * 0.75 : log(softmax(a) * 0.25 + softmax(b) * 0.75) * 2.0;
+    expect_near(network(x), expected, 1e-5);
+
+    const Description description = description_from_json(to_json(describe(network)));
+    EXPECT_EQ(description, describe(network));
+    Sequential built = build_sequential(description);
+    set_arrays(built, named_parameters(network), true);
+    set_arrays(built, named_buffers(network), true);
+    EXPECT_EQ(numbers_of(built(x)), numbers_of(network(x)));
+  }
+}
+
 TEST(TableLayers, WhatDoesNotFit) {
   const auto refused = [](auto f, const std::string& message) { EXPECT_PRED2(contains, message_of(f), message); };
   refused([] { FeatureScale(0); }, "FeatureScale: 0 features; there must be at least one");
@@ -173,6 +196,12 @@ TEST(TableLayers, WhatDoesNotFit) {
   refused([&] { ensemble.each(zeros({4})); }, "x has shape [4], and must be [rows, features]");
   refused([&] { ensemble.apart(zeros({3, 2, 4})); }, "x has shape [3, 2, 4], and must be [2, rows, features]");
   refused([&] { ensemble.member(2); }, "Ensemble: no member 2; there are 2");
+  refused([] { Blend(EnsembleMean::kScores, {}); }, "Blend: there are no layers to blend");
+  refused(
+      [] {
+        Blend(EnsembleMean::kScores, {NTKLinear(4, 2), NTKLinear(4, 3)})(zeros({1, 4}));
+      },
+      "layer 1 gives [1, 3], and layer 0 [1, 2]; give layers of one shape of output");
   refused([] { build(description_from_json(R"({"type": "Ensemble", "members": 2, "mean": "best", "layers": []})")); },
           "nn::build: Ensemble: 'mean' is 'best', neither scores nor probabilities");
 }

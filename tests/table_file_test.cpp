@@ -77,6 +77,50 @@ TEST(TableFiles, NpzSaysWhatIsWrong) {
             "read_table: 't.npz' has no rows; add at least one");
 }
 
+// The rows of a stream's pieces, as one text.
+std::string streamed(const std::string& path, const io::CsvOptions& options, std::size_t& pieces) {
+  io::TableStream stream(path, options);
+  std::string text;
+  std::vector<io::Table> tables;
+  pieces = 0;
+  while (stream.next(tables)) {
+    for (const io::Table& table : tables) {
+      const std::string part = io::to_csv(table);
+      text += pieces++ == 0 ? part : part.substr(part.find('\n') + 1);
+    }
+  }
+  return text;
+}
+
+TEST(TableFiles, StreamInPieces) {
+  const TemporaryFolder folder;
+  constexpr std::int64_t kRows = 70000;  // more than two pieces
+  std::vector<std::int32_t> age;
+  std::vector<float> x;
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    age.push_back(static_cast<std::int32_t>(i % 90));
+    x.push_back(static_cast<float>(i) * 0.5F);
+    x.push_back(i == 66000 ? NAN : 1.0F);
+  }
+  const std::string path = folder.add("t.npz", npz({{"age", npy<std::int32_t>(DType::kInt32, {kRows}, age)},
+                                                    {"x", npy<float>(DType::kFloat32, {kRows, 2}, x)}}));
+  std::size_t pieces = 0;
+  EXPECT_EQ(streamed(path, {.text = {"age"}}, pieces), io::to_csv(io::read_table(path, {.text = {"age"}})));
+  EXPECT_EQ(pieces, 3u);
+  io::TableStream stream(path);
+  EXPECT_EQ(stream.columns(), (std::vector<std::string>{"age", "x_0", "x_1"}));
+  EXPECT_EQ(stream.place_of(66000), "'" + path + "', row 66001");
+
+  const std::string csv = folder.add("t.csv", "a,b\n1,x\n\n2,y\n");
+  EXPECT_EQ(streamed(csv, {.text = {"b"}, .numeric = {"a"}}, pieces), "a,b\n1,x\n2,y\n");
+  io::TableStream lines(csv, {.numeric = {"a"}});
+  EXPECT_EQ(lines.place_of(1), "'" + csv + "', line 4");
+
+  const std::string none = folder.add("none.npz", npz({{"a", npy<float>(DType::kFloat32, {0}, {})}}));
+  EXPECT_EQ(message_of([&] { streamed(none, {}, pieces); }),
+            "read_table: '" + none + "' has no rows; add at least one");
+}
+
 TEST(Arrow, IsRefusedWhereItsPartIsNotBuilt) {
   if (io::reads_arrow()) GTEST_SKIP() << "the Arrow part is built";
   const TemporaryFolder folder;
@@ -98,6 +142,8 @@ TEST(Arrow, FilesOfEveryKindHoldTheSameTable) {
   for (const auto& [name, hex] : expected["files"].items()) {
     const io::Table table = io::read_table(folder.add(name, from_hex(hex.get<std::string>())));
     ASSERT_EQ(table.rows, 3) << name;
+    std::size_t pieces = 0;
+    EXPECT_EQ(streamed(table.source, {}, pieces), io::to_csv(table)) << name;
     ASSERT_EQ(table.columns.size(), expected["columns"].size()) << name;
     const auto texts = expected["text"].get<std::vector<std::string>>();
     for (const io::Column& column : table.columns) {

@@ -5,11 +5,15 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "pellucid/nn_table.h"
 #include "pellucid/ops.h"
 #include "pellucid/random.h"
+#include "support/files.h"
 #include "support/message.h"
+#include "tables/search.h"
 
 namespace pellucid {
 namespace {
@@ -105,34 +109,90 @@ TEST(Tabular, RowsHeldOutByShareServeAllMembers) {
   EXPECT_EQ(fit.training.kept_epoch, 30);
 }
 
-TEST(Tabular, TuningTakesTheBestOfWhatItTries) {
+TEST(Tabular, TuningBlendsWhatItFinds) {
   const io::Table table = points(160);
   TableOptions options;
   options.tune = 8;
   options.epochs = 4;
   std::vector<std::string> lines;
   options.on_tune = [&](const std::string& line) { lines.push_back(line); };
-  const TableFit fit = fit_table(table, "kind", options);
-  ASSERT_EQ(lines.size(), 3u);
+  TableFit fit = fit_table(table, "kind", options);
+  ASSERT_GE(lines.size(), 3u);
   EXPECT_TRUE(contains(lines[0], "8 tried in 2 graphs for 1 epoch: best hidden ")) << lines[0];
   EXPECT_TRUE(contains(lines[1], "4 tried in ")) << lines[1];
-  EXPECT_TRUE(contains(lines[2], "2 tried in ")) << lines[2];
-  EXPECT_EQ(fit_table(table, "kind", options).model.record, fit.model.record);
+  EXPECT_TRUE(contains(lines[2], "trained hidden ")) << lines[2];
+  EXPECT_EQ(fit.validation.rows, data::all_rows(160));
+  const TableFit again = fit_table(table, "kind", options);
+  EXPECT_EQ(again.model.record, fit.model.record);
+  // What is said of a row is what the saved model says, and probabilities of left-out rows are calibrated.
+  const TemporaryFolder folder;
+  fit.model.save(folder.path("m.safetensors"));
+  EXPECT_EQ(TableModel::load(folder.path("m.safetensors")).predict(table).to_vector<float>(),
+            fit.model.predict(table).to_vector<float>());
+  update_table_model(fit.model, table, {.learning_rate = 0.01});
 }
 
-TEST(Tabular, TimeIsSpentOnMoreMembersAndEpochs) {
+TEST(Tabular, TimeIsSpentOnMoreMembers) {
   const io::Table table = points(100);
   TableOptions options;
   options.hidden = std::vector<std::int64_t>{8};
   options.epochs = 2;
   options.time = 1.5;
   TableFit fit = fit_table(table, "kind", options);
-  EXPECT_TRUE(contains(fit.training.explanation, " of 8 networks within 1.5 seconds")) << fit.training.explanation;
+  EXPECT_TRUE(contains(fit.training.explanation, " of 8 networks within 1.5 seconds, ")) << fit.training.explanation;
   EXPECT_EQ(fit.validation.rows, data::all_rows(100));
-  const std::int64_t members = fit.model.network[0].as<nn::Ensemble>()->members();
-  EXPECT_EQ(members % 8, 0);
-  EXPECT_TRUE(members > 8 || !contains(fit.model.record, "\"epochs\":2,")) << fit.model.record;
+  const auto record = nlohmann::json::parse(fit.model.record);
+  EXPECT_GT(record.at("ensembles").size(), 1u);
+  std::int64_t kept = 0;
+  for (const auto& ensemble : record.at("ensembles")) kept += ensemble.at("kept").get<bool>() ? 1 : 0;
+  EXPECT_GE(kept, 1);
+  EXPECT_EQ(record.at("recipe").at("members"), 8 * kept);
   EXPECT_EQ(fit.model.predict(table).shape(), (Shape{100, 2}));
+}
+
+// Stopped after some ensembles, a timed training goes on with them: it trains none again, and counts their time.
+TEST(Tabular, ATimedTrainingGoesOn) {
+  const io::Table table = points(100);
+  const TemporaryFolder folder;
+  TableOptions options;
+  options.hidden = std::vector<std::int64_t>{8};
+  options.epochs = 2;
+  options.time = 1.0;
+  options.checkpoint.path = folder.path("checkpoint");
+  options.checkpoint.keep = true;
+  const TableFit whole = fit_table(table, "kind", options);
+  const TableFit again = fit_table(table, "kind", options);
+  const auto first = nlohmann::json::parse(whole.model.record), second = nlohmann::json::parse(again.model.record);
+  ASSERT_LE(first.at("ensembles").size(), second.at("ensembles").size());
+  for (std::size_t i = 0; i < first.at("ensembles").size(); ++i) {
+    EXPECT_EQ(first["ensembles"][i]["held_out_error"], second["ensembles"][i]["held_out_error"]) << i;
+  }
+  EXPECT_LE(second.at("ensembles").size(), first.at("ensembles").size() + 2);
+
+  std::ofstream(folder.path("checkpoint-time")) << "{\"epochs\": \"many\"}";
+  EXPECT_PRED2(contains, message_of([&] { fit_table(table, "kind", options); }),
+               "checkpoint-time' is damaged; remove it and the checkpoints beside it, or train anew");
+  options.checkpoint = {.path = folder.path("other")};
+  fit_table(table, "kind", options);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("other")));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("other-time")));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("other-1")));
+}
+
+TEST(Search, KeepsWhatIsNotWorseThanNoise) {
+  const auto candidate = [](double error, double swing) {
+    tables::Candidate one;
+    for (int i = 0; i < 100; ++i) one.errors.push_back(error + (i % 2 == 0 ? swing : -swing));
+    one.error = error;
+    return one;
+  };
+  using Chosen = std::vector<std::size_t>;
+  // Worse by half a standard error, which is swing / 10; by two; better.
+  EXPECT_EQ(tables::choose({candidate(1, 0), candidate(1.05, 1), candidate(1.2, 1), candidate(0.9, 1)}),
+            (Chosen{0, 1, 3}));
+  // The first is far worse than the best: what is as good as that is kept.
+  EXPECT_EQ(tables::choose({candidate(1, 0), candidate(0.5, 1), candidate(0.55, 0.9), candidate(0.9, 0)}), (Chosen{1}));
+  EXPECT_EQ(tables::choose({candidate(1, 0)}), (Chosen{0}));
 }
 
 TEST(Tabular, GoesOnWithAModel) {

@@ -28,41 +28,8 @@ io::CsvOptions reading_for(const Model& model, const std::string& path, bool tar
   return options;
 }
 
-// The table's rows, piece by piece where the file is CSV, else all at once.
-class Pieces {
- public:
-  Pieces(const std::string& path, const io::CsvOptions& options) : path_(path) {
-    if (io::table_file(path) == io::TableFile::kCsv) {
-      stream_.emplace(path, options);
-      return;
-    }
-    whole_ = io::read_table(path, options);
-    for (const io::Column& column : whole_.columns) names_.push_back(column.name);
-  }
-  const std::vector<std::string>& columns() const { return stream_ ? stream_->columns() : names_; }
-  bool next(std::vector<io::Table>& tables) {
-    if (stream_) return stream_->next(tables);
-    const bool first = whole_.rows > 0;
-    tables.clear();
-    if (first) tables.push_back(std::move(whole_));
-    whole_ = {};
-    return first;
-  }
-  /// "'x.csv', line 7", of a row counted from 0.
-  std::string place_of(std::int64_t row) {
-    if (stream_) return fmt::format("'{}', line {}", path_, stream_->line_of(row));
-    return fmt::format("'{}', row {}", path_, row + 1);
-  }
-
- private:
-  std::string path_;
-  std::optional<io::CsvStream> stream_;
-  io::Table whole_;
-  std::vector<std::string> names_;
-};
-
 // Says early, and with all of the file's columns, which ones the model lacks.
-void check_columns(const Model& model, const Pieces& stream, const std::string& path, bool targets) {
+void check_columns(const Model& model, const io::TableStream& stream, const std::string& path, bool targets) {
   io::Table table;
   table.source = path;
   for (const std::string& name : stream.columns()) table.columns.emplace_back().name = name;
@@ -73,7 +40,7 @@ void check_columns(const Model& model, const Pieces& stream, const std::string& 
 // Says in which line a value is one that the model's schema refuses, if any is. `before`: rows of the file before
 // these.
 void check_values(const Model& model, const std::vector<io::Table>& tables, const std::vector<data::Rows>& rows,
-                  std::int64_t before, Pieces& stream) {
+                  std::int64_t before, io::TableStream& stream) {
   std::vector<std::optional<data::Breach>> breaches(tables.size());
   base::parallel_for(static_cast<std::int64_t>(tables.size()), [&](std::int64_t i) {
     const auto k = static_cast<std::size_t>(i);
@@ -157,7 +124,7 @@ Streamed stream_predictions(Model& model, const std::string& path, bool targets,
   if (data::recognise(path) != data::Source::kTable) {
     base::fail("'{}' holds pictures, and the model was trained on a table; give a CSV file", path);
   }
-  Pieces stream(path, reading_for(model, path, targets));
+  io::TableStream stream(path, reading_for(model, path, targets));
   check_columns(model, stream, path, targets);
   const auto width = static_cast<std::size_t>(model.table.inputs());
   Streamed result;

@@ -134,6 +134,27 @@ class CsvStream {
   std::unique_ptr<Impl> impl_;
 };
 
+/// The same for any of read_table's files. A CSV file is a CsvStream; the record batches of Parquet and Arrow IPC are
+/// read one after the other; of NPZ the stored arrays stay in the file, deflated ones are unpacked whole. Other than in
+/// CSV, columns that no option names are there too.
+class TableStream {
+ public:
+  /// Throws Error as read_table does.
+  explicit TableStream(const std::string& path, const CsvOptions& options = {});
+  TableStream(TableStream&&) noexcept;
+  ~TableStream();
+
+  /// As CsvStream's. Throws Error too where such a file has no rows at all.
+  const std::vector<std::string>& columns() const;
+  bool next(std::vector<Table>& tables);
+  /// "'x.csv', line 7" or "'x.parquet', row 6", for messages: where a row stands, counted from 0. Ends the reading.
+  std::string place_of(std::int64_t row);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 /// Numbers with the fewest digits that read back the same, nothing where missing, quotes where needed, LF.
 /// Throws Error where columns differ in length, or the separator cannot be one.
 std::string to_csv(const Table& table, char separator = ',');

@@ -106,6 +106,26 @@ class Ensemble : public Layer {
   Sequential body_;
 };
 
+/// Networks of any shapes on the same inputs, and the weighted mean of what they say.
+class Blend : public Layer {
+ public:
+  /// Weights begin equal. Throws Error where there are no parts.
+  Blend(EnsembleMean mean, std::vector<AnyLayer> parts);
+  /// (rows, features) -> (rows, outputs). For kProbabilities the parts' outputs are scores; what is given is
+  /// temperature * log of the weighted mean of their softmax.
+  Array operator()(const Array& x) const;
+  std::int64_t parts() const { return static_cast<std::int64_t>(parts_.size()); }
+  AnyLayer& part(std::int64_t i) { return parts_[static_cast<std::size_t>(i)]; }
+  Options options() const;
+  void visit_members(Visitor& visitor);
+  Buffer weights;      // (parts), of sum 1
+  Buffer temperature;  // a scalar, 1 at first
+
+ private:
+  EnsembleMean mean_;
+  Sequential parts_;
+};
+
 /// (rows, 3): a value and a lower and an upper bound of it. The bounds are moved apart by `margin`, and where that
 /// leaves the value outside, to the value.
 class Intervals : public Layer {

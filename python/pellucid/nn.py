@@ -418,6 +418,16 @@ class Ensemble(Layer):
         _core._Layer.__init__(self, "Ensemble", dict(members=int(members), mean=mean), list(layers))
 
 
+class Blend(Layer):
+    """Layers of any shapes on the same inputs, and the weighted mean of what they say: of their outputs ("scores"), or of the
+    probabilities that these are the scores of ("probabilities": temperature times its logarithm). The weights, a buffer,
+    begin equal.
+    """
+
+    def __init__(self, *layers, mean="scores"):
+        _core._Layer.__init__(self, "Blend", dict(mean=mean), list(layers))
+
+
 class WeightNorm(Layer):
     """A layer whose weight is used as magnitude * weight / |weight|, over all axes but the last (Salimans, Kingma 2016)."""
 

@@ -142,14 +142,15 @@ std::shared_ptr<nn::AnyLayer> make_layer(const std::string& type, const nb::dict
     return std::make_shared<nn::AnyLayer>(nn::SpectralNorm(given[0], nb::cast<std::int64_t>(setting("iterations")),
                                                            nb::cast<double>(setting("epsilon"))));
   }
-  if (type == "Ensemble") {
-    const auto mean = nb::cast<std::string>(setting("mean"));
-    if (mean != "scores" && mean != "probabilities") {
-      throw nb::value_error(("Ensemble: mean '" + mean + "' is neither 'scores' nor 'probabilities'").c_str());
+  if (type == "Ensemble" || type == "Blend") {
+    const auto name = nb::cast<std::string>(setting("mean"));
+    if (name != "scores" && name != "probabilities") {
+      throw nb::value_error((type + ": mean '" + name + "' is neither 'scores' nor 'probabilities'").c_str());
     }
-    return std::make_shared<nn::AnyLayer>(nn::Ensemble(
-        nb::cast<std::int64_t>(setting("members")),
-        mean == "scores" ? nn::EnsembleMean::kScores : nn::EnsembleMean::kProbabilities, std::move(given)));
+    const nn::EnsembleMean mean = name == "scores" ? nn::EnsembleMean::kScores : nn::EnsembleMean::kProbabilities;
+    if (type == "Blend") return std::make_shared<nn::AnyLayer>(nn::Blend(mean, std::move(given)));
+    return std::make_shared<nn::AnyLayer>(
+        nn::Ensemble(nb::cast<std::int64_t>(setting("members")), mean, std::move(given)));
   }
   nn::Description description;
   description.type = type;

@@ -6,6 +6,7 @@
 #include <parquet/arrow/reader.h>
 
 #include <limits>
+#include <memory>
 #include <unordered_map>
 
 #include "base/fail.h"
@@ -25,25 +26,55 @@ T checked(arrow::Result<T> result, const std::string& path) {
   return std::move(result).ValueUnsafe();
 }
 
-std::shared_ptr<arrow::Table> read_parquet(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
-                                           const std::string& path) {
-  const auto reader = checked(parquet::arrow::OpenFile(file, arrow::default_memory_pool()), path);
-  std::shared_ptr<arrow::Table> table;
-  return checked(reader->ReadTable(), path);
+void check(const arrow::Status& status, const std::string& path) {
+  if (!status.ok()) fail("read_table: '{}': {}; write it again", path, shown(status.message()));
 }
 
-std::shared_ptr<arrow::Table> read_ipc(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
-                                       const std::string& path) {
-  const auto magic = checked(file->ReadAt(0, 6), path);
-  if (magic->ToString() != "ARROW1") {
-    if (const arrow::Status status = file->Seek(0); !status.ok()) {
-      fail("read_table: '{}': {}; write it again", path, shown(status.message()));
+// The batches of a file of either kind, one after the other; none where there are no more.
+class Batches {
+ public:
+  Batches(const std::string& path, TableFile kind) : path_(path) {
+    if (kind == TableFile::kParquet) {
+      open_parquet();
+      return;
     }
-    return checked(checked(arrow::ipc::RecordBatchStreamReader::Open(file), path)->ToTable(), path);
+    const auto file = checked(arrow::io::MemoryMappedFile::Open(path, arrow::io::FileMode::READ), path);
+    const auto magic = checked(file->ReadAt(0, 6), path);
+    if (magic->ToString() == "ARROW1") {
+      file_ = checked(arrow::ipc::RecordBatchFileReader::Open(file), path);
+    } else {
+      check(file->Seek(0), path);
+      stream_ = checked(arrow::ipc::RecordBatchStreamReader::Open(file), path);
+    }
   }
-  const auto reader = checked(arrow::ipc::RecordBatchFileReader::Open(file), path);
-  return checked(reader->ToTable(), path);
-}
+
+  std::shared_ptr<arrow::Schema> schema() const { return file_ ? file_->schema() : stream_->schema(); }
+
+  std::shared_ptr<arrow::RecordBatch> next() {
+    if (!file_) return checked(stream_->Next(), path_);
+    return at_ < file_->num_record_batches() ? checked(file_->ReadRecordBatch(at_++), path_) : nullptr;
+  }
+
+ private:
+  // Pages are read as they are needed, and not a whole row group ahead.
+  void open_parquet() {
+    parquet::ReaderProperties reading = parquet::default_reader_properties();
+    reading.enable_buffered_stream();
+    parquet::ArrowReaderProperties batches;
+    batches.set_batch_size(kPieceRows);
+    batches.set_pre_buffer(false);
+    parquet::arrow::FileReaderBuilder builder;
+    check(builder.OpenFile(path_, /*memory_map=*/false, reading), path_);
+    parquet_ = checked(builder.properties(batches)->Build(), path_);
+    stream_ = checked(parquet_->GetRecordBatchReader(), path_);
+  }
+
+  const std::string path_;
+  std::unique_ptr<parquet::arrow::FileReader> parquet_;
+  std::shared_ptr<arrow::ipc::RecordBatchFileReader> file_;
+  std::shared_ptr<arrow::RecordBatchReader> stream_;  // where there is no file_
+  int at_ = 0;
+};
 
 // ---- Columns --------------------------------------------------------------------------------------------------------
 
@@ -223,37 +254,97 @@ class Filler {
   std::unordered_map<std::string, std::int32_t> codes_;
 };
 
-}  // namespace
-
-bool reads_arrow() { return true; }
-
-Table read_arrow(const std::string& path, TableFile kind) {
-  std::shared_ptr<arrow::Table> read;
+// Runs `read`; what Arrow throws is an Error of the file.
+template <class F>
+auto of_file(const std::string& path, F read) {
   try {
-    const auto file = checked(arrow::io::ReadableFile::Open(path), path);
-    read = kind == TableFile::kParquet ? read_parquet(file, path) : read_ipc(file, path);
-    if (const arrow::Status status = read->ValidateFull(); !status.ok()) {
-      fail("read_table: '{}': {}; write it again", path, shown(status.message()));
-    }
+    return read();
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
     fail("read_table: '{}': {}; write it again", path, shown(error.what()));
   }
-  Table table;
-  table.source = path;
-  table.rows = read->num_rows();
-  for (int c = 0; c < read->num_columns(); ++c) {
-    const std::string& name = read->field(c)->name();
-    if (table.find(name) >= 0) fail("read_table: '{}' has two columns '{}'; rename one", path, shown(name));
-    Column& column = table.columns.emplace_back();
-    column.name = name;
-    Filler filler(column, path);
-    for (const auto& chunk : read->column(c)->chunks()) filler.add(*chunk);
-    column.text = column.text || !column.codes.empty();
-  }
-  return table;
 }
+
+// Puts the rows of a batch behind those that the columns have.
+void add(std::vector<Filler>& fillers, const arrow::RecordBatch& batch, const std::string& path) {
+  check(batch.ValidateFull(), path);
+  for (std::size_t c = 0; c < fillers.size(); ++c) fillers[c].add(*batch.column(static_cast<int>(c)));
+}
+
+// Of whole batches or, where they are large, of parts of them.
+class ArrowPieces : public TablePieces {
+ public:
+  ArrowPieces(const std::string& path, TableFile kind)
+      : path_(path), batches_(of_file(path, [&] { return std::make_unique<Batches>(path, kind); })) {
+    head_.source = path;
+    for (const auto& field : batches_->schema()->fields()) {
+      if (head_.find(field->name()) >= 0)
+        fail("read_table: '{}' has two columns '{}'; rename one", path, shown(field->name()));
+      head_.columns.emplace_back().name = field->name();
+    }
+    for (const auto& field : batches_->schema()->fields()) {
+      Column& column = head_.columns[static_cast<std::size_t>(head_.find(field->name()))];
+      of_file(path, [&] { Filler(column, path).add(*checked(arrow::MakeEmptyArray(field->type()), path)); });
+    }
+  }
+
+  const Table& head() const override { return head_; }
+
+  bool next(Table& table) override {
+    return of_file(path_, [&] {
+      if (batch_ == nullptr || at_ >= batch_->num_rows()) {
+        batch_ = batches_->next();
+        at_ = 0;
+      }
+      if (batch_ == nullptr) return false;
+      const auto part = batch_->Slice(at_, kPieceRows);
+      at_ += part->num_rows();
+      table = head_;
+      table.rows = part->num_rows();
+      std::vector<Filler> fillers = fillers_of(table, path_);
+      add(fillers, *part, path_);
+      return true;
+    });
+  }
+
+  static std::vector<Filler> fillers_of(Table& table, const std::string& path) {
+    std::vector<Filler> fillers;
+    fillers.reserve(table.columns.size());
+    for (Column& column : table.columns) fillers.emplace_back(column, path);
+    return fillers;
+  }
+
+  /// All rows.
+  Table read() {
+    return of_file(path_, [&] {
+      Table table = head_;
+      std::vector<Filler> fillers = fillers_of(table, path_);
+      while (const auto batch = batches_->next()) {
+        table.rows += batch->num_rows();
+        add(fillers, *batch, path_);
+      }
+      return table;
+    });
+  }
+
+ private:
+  std::string path_;
+  std::unique_ptr<Batches> batches_;
+  std::shared_ptr<arrow::RecordBatch> batch_;
+  std::int64_t at_ = 0;  // in the batch
+  Table head_;
+};
+
+}  // namespace
+
+bool reads_arrow() { return true; }
+
+std::unique_ptr<TablePieces> arrow_pieces(const std::string& path, TableFile kind) {
+  return std::make_unique<ArrowPieces>(path, kind);
+}
+
+Table read_arrow(const std::string& path, TableFile kind) { return ArrowPieces(path, kind).read(); }
 
 }  // namespace pellucid::io
 #endif

@@ -25,46 +25,6 @@ bool named_npz(const std::string& path) {
   return end == ".npz";
 }
 
-void add_columns(Table& table, const std::string& name, const RawArray& raw) {
-  const Array array = raw.to_array();
-  if (array.rank() != 1 && array.rank() != 2) {
-    fail("read_table: '{}': array '{}' has shape {}, and columns have one axis or two; leave it out", table.source,
-         shown(name), array.shape());
-  }
-  const std::int64_t rows = array.shape()[0];
-  if (table.columns.empty()) table.rows = rows;
-  if (rows != table.rows) {
-    fail("read_table: '{}': array '{}' has {} rows, and '{}' has {}; give all columns one length", table.source,
-         shown(name), rows, shown(table.columns.front().name), table.rows);
-  }
-  const std::int64_t width = array.rank() == 1 ? 1 : array.shape()[1];
-  const std::vector<double> values = array.to_vector<double>();
-  for (std::int64_t c = 0; c < width; ++c) {
-    Column& column = table.columns.emplace_back();
-    column.name = array.rank() == 1 ? name : base::format("{}_{}", name, c);
-    std::vector<double>& numbers = column.numbers.edit();
-    numbers.resize(static_cast<std::size_t>(rows));
-    for (std::int64_t row = 0; row < rows; ++row) {
-      numbers[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(row * width + c)];
-    }
-  }
-}
-
-Table read_npz_table(const std::string& path) {
-  const FileBytes bytes = map_file(path, "read_table");
-  Table table;
-  table.source = path;
-  for (const auto& [name, raw] : parse_npz(bytes.view(), path)) add_columns(table, name, *raw);
-  if (table.columns.empty()) fail("read_table: '{}' holds no arrays; give one for each column", path);
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    const std::string& name = table.columns[i].name;
-    if (table.find(name) != static_cast<std::int64_t>(i)) {
-      fail("read_table: '{}' has two columns '{}'; rename an array", path, shown(name));
-    }
-  }
-  return table;
-}
-
 void make_text(Column& column) {
   std::unordered_map<std::string, std::int32_t> codes;
   column.text = true;
@@ -82,6 +42,58 @@ void make_text(Column& column) {
 }
 
 }  // namespace
+
+NpzColumns::NpzColumns(const std::string& path) : bytes_(map_file(path, "read_table")), path_(path) {
+  arrays_ = parse_npz(bytes_.view(), path);
+  if (arrays_.empty()) fail("read_table: '{}' holds no arrays; give one for each column", path);
+  const std::string* first = nullptr;
+  for (const auto& [name, raw] : arrays_) {
+    const std::size_t axes = raw->shape.size();
+    if (axes != 1 && axes != 2) {
+      fail("read_table: '{}': array '{}' has shape {}, and columns have one axis or two; leave it out", path,
+           shown(name), raw->shape);
+    }
+    if (first == nullptr) {
+      first = &name;
+      rows_ = raw->shape[0];
+    }
+    if (raw->shape[0] != rows_) {
+      fail("read_table: '{}': array '{}' has {} rows, and '{}' has {}; give all columns one length", path, shown(name),
+           raw->shape[0], shown(*first), rows_);
+    }
+  }
+  const Table head = read(0, 0);
+  for (std::size_t i = 0; i < head.columns.size(); ++i) {
+    const std::string& name = head.columns[i].name;
+    if (head.find(name) != static_cast<std::int64_t>(i)) {
+      fail("read_table: '{}' has two columns '{}'; rename an array", path, shown(name));
+    }
+  }
+}
+
+Table NpzColumns::read(std::int64_t from, std::int64_t to) const {
+  Table table;
+  table.source = path_;
+  table.rows = to - from;
+  for (const auto& [name, raw] : arrays_) {
+    const bool single = raw->shape.size() == 1;
+    const std::int64_t width = single ? 1 : raw->shape[1], count = table.rows * width;
+    const auto size = static_cast<std::int64_t>(size_of(raw->dtype));
+    const Array part =
+        Array::from_memory(raw->data + from * width * size, static_cast<std::size_t>(count), {count}, raw->dtype);
+    const std::vector<double> values = part.to_vector<double>();
+    for (std::int64_t c = 0; c < width; ++c) {
+      Column& column = table.columns.emplace_back();
+      column.name = single ? name : base::format("{}_{}", name, c);
+      std::vector<double>& numbers = column.numbers.edit();
+      numbers.resize(static_cast<std::size_t>(table.rows));
+      for (std::int64_t row = 0; row < table.rows; ++row) {
+        numbers[static_cast<std::size_t>(row)] = values[static_cast<std::size_t>(row * width + c)];
+      }
+    }
+  }
+  return table;
+}
 
 TableFile table_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -107,7 +119,7 @@ bool holds_columns(const std::string& path) {
   }
 }
 
-void settle_types(Table& table, const CsvOptions& options) {
+void settle_types(Table& table, const CsvOptions& options, std::int64_t before) {
   for (Column& column : table.columns) {
     const auto is_in = [&](const std::vector<std::string>& names) {
       return std::find(names.begin(), names.end(), column.name) != names.end();
@@ -123,7 +135,7 @@ void settle_types(Table& table, const CsvOptions& options) {
         value = std::numeric_limits<double>::quiet_NaN();
       } else if (!parse_number(trim(field), '.', value)) {
         fail("read_table: '{}', row {}: '{}' in column '{}' is not a number; correct it, or leave it out", table.source,
-             row + 1, shown(field), shown(column.name));
+             before + row + 1, shown(field), shown(column.name));
       }
       numbers.numbers.edit().push_back(value);
     }
@@ -134,7 +146,13 @@ void settle_types(Table& table, const CsvOptions& options) {
 Table read_table(const std::string& path, const CsvOptions& options) {
   const TableFile kind = table_file(path);
   if (kind == TableFile::kCsv) return read_csv(path, options);
-  Table table = kind == TableFile::kNpz ? read_npz_table(path) : read_arrow(path, kind);
+  Table table;
+  if (kind == TableFile::kNpz) {
+    const NpzColumns columns(path);
+    table = columns.read(0, columns.rows());
+  } else {
+    table = read_arrow(path, kind);
+  }
   if (table.rows == 0) fail("read_table: '{}' has no rows; add at least one", path);
   settle_types(table, options);
   return table;
@@ -143,10 +161,12 @@ Table read_table(const std::string& path, const CsvOptions& options) {
 #ifndef PELLUCID_ARROW
 bool reads_arrow() { return false; }
 
-Table read_arrow(const std::string& path, TableFile kind) {
+std::unique_ptr<TablePieces> arrow_pieces(const std::string& path, TableFile kind) {
   fail("read_table: '{}' is {}, which this build does not read; build with `make build ARROW=1`, or export it as CSV",
        path, kind == TableFile::kParquet ? "a Parquet file" : "an Arrow file");
 }
+
+Table read_arrow(const std::string& path, TableFile kind) { return arrow_pieces(path, kind)->head(); }
 #endif
 
 }  // namespace pellucid::io

@@ -1,4 +1,5 @@
-// Ensemble: one body under vmap. See nn_table.h.
+// Ensemble: one body under vmap; Blend: several layers and the mean of what they say. See nn_table.h.
+#include <algorithm>
 #include <cmath>
 
 #include "base/fail.h"
@@ -69,6 +70,8 @@ class Exchange {
   Arrays before_;
 };
 
+std::string name_of(EnsembleMean mean) { return mean == EnsembleMean::kScores ? "scores" : "probabilities"; }
+
 }  // namespace
 
 Ensemble::Ensemble(std::int64_t members, EnsembleMean mean, std::vector<AnyLayer> body)
@@ -83,9 +86,7 @@ void Ensemble::visit_members(Visitor& visitor) {
   visitor.member("temperature", temperature);
 }
 
-Options Ensemble::options() const {
-  return {{"members", members_}, {"mean", std::string(mean_ == EnsembleMean::kScores ? "scores" : "probabilities")}};
-}
+Options Ensemble::options() const { return {{"members", members_}, {"mean", name_of(mean_)}}; }
 
 Array Ensemble::run(const Array& x, bool shared) const {
   Places parameters;
@@ -143,6 +144,40 @@ Sequential Ensemble::member(std::int64_t i) const {
     p->value = value.evaluate();
   }
   return alone;
+}
+
+Blend::Blend(EnsembleMean mean, std::vector<AnyLayer> parts)
+    : weights(full({static_cast<std::int64_t>(parts.size())},
+                   1.0 / static_cast<double>(std::max<std::size_t>(parts.size(), 1)), float32)),
+      temperature(ones({})),
+      mean_(mean),
+      parts_(std::move(parts)) {
+  if (parts_.size() == 0) fail("Blend: there are no layers to blend");
+}
+
+void Blend::visit_members(Visitor& visitor) {
+  parts_.visit_members(visitor);
+  visitor.member("weights", weights);
+  visitor.member("temperature", temperature);
+}
+
+Options Blend::options() const { return {{"mean", name_of(mean_)}}; }
+
+Array Blend::operator()(const Array& x) const {
+  const Call call(*this, "Blend");
+  Arrays said;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const Array output = parts_[i](x);
+    said.push_back(mean_ == EnsembleMean::kScores ? output : softmax(output));
+    if (said.back().shape() != said.front().shape()) {
+      call.fail(format("layer {} gives {}, and layer 0 {}; give layers of one shape of output", said.size() - 1,
+                       said.back().shape(), said.front().shape()));
+    }
+  }
+  Shape shape(said.front().shape().size() + 1, 1);
+  shape[0] = parts();
+  const Array sum = pellucid::sum(stack(said) * reshape(weights, shape), {0});
+  return call.done(mean_ == EnsembleMean::kScores ? sum : log(maximum(sum, 1e-30)) * temperature);
 }
 
 }  // namespace pellucid::nn

@@ -122,14 +122,17 @@ void add_table_layers(Makers& m) {
     return NumberEmbedding(s.get<std::int64_t>("features"), s.get<Shape>("numbers"), options);
   };
   m["Intervals"] = [](Settings&) { return Intervals(); };
-  m["Ensemble"] = [](Settings& s) {
+  const auto mean_of = [](Settings& s, const char* type) {
     const auto mean = s.get<std::string>("mean");
     if (mean != "scores" && mean != "probabilities") {
-      fail("nn::build: Ensemble: 'mean' is '{}', neither scores nor probabilities", mean);
+      fail("nn::build: {}: 'mean' is '{}', neither scores nor probabilities", type, mean);
     }
-    return Ensemble(s.repetitions("members"), mean == "scores" ? EnsembleMean::kScores : EnsembleMean::kProbabilities,
-                    s.layers());
+    return mean == "scores" ? EnsembleMean::kScores : EnsembleMean::kProbabilities;
   };
+  m["Ensemble"] = [mean_of](Settings& s) {
+    return Ensemble(s.repetitions("members"), mean_of(s, "Ensemble"), s.layers());
+  };
+  m["Blend"] = [mean_of](Settings& s) { return Blend(mean_of(s, "Blend"), s.layers()); };
 }
 
 }  // namespace pellucid::nn

@@ -172,7 +172,8 @@ double calibrate_ensemble(nn::Sequential& network, data::Task task, const Array&
                           double level) {
   if (task == data::Task::kClassification) {
     const double factor = best_temperature(outputs, y);
-    auto& temperature = network[0].as<nn::Ensemble>()->temperature;
+    auto* ensemble = network[0].as<nn::Ensemble>();
+    auto& temperature = ensemble != nullptr ? ensemble->temperature : network[0].as<nn::Blend>()->temperature;
     temperature.update((temperature.value * factor).evaluate());
     return factor;
   }

@@ -242,19 +242,14 @@ void train_ensemble(TableFit& result, Job& job, const TableOptions& options, con
       .outputs = model.classifies() ? static_cast<std::int64_t>(target.classes.size()) : 1,
       .folds = [&](std::int64_t of, std::uint64_t seed) { return make_folds(count, of, seed, classes); },
       .seed = options.seed};
-  if (options.tune && job.recipe.folds) {
-    job.recipe = tune(job.recipe, options, problem, options.on_tune);
-    model.network =
-        make_ensemble(job.recipe, target.task, rows.x.size(1), problem.numbers, problem.outputs, options.seed);
-  }
   Folds folds = job.recipe.folds
                     ? make_folds(count, job.recipe.members, options.seed, classes)
                     : common_folds(count, static_cast<std::int64_t>(job.parts.validation.size()), job.recipe.members);
-  FitOptions fitting = common_options(options, job);
+  const FitOptions fitting = common_options(options, job);
   Array outputs;
-  if (options.time && job.recipe.folds) {
-    fitting.checkpoint = {};
-    result.training = fit_for(model.network, job.recipe, problem, fitting, *options.time, outputs);
+  if ((options.time || options.tune) && job.recipe.folds) {
+    result.training =
+        search(model.network, job.recipe, options, problem, fitting, outputs, job.record["ensembles"] = json::array());
     if (outputs.defined()) folds.held_out = {data::all_rows(count)};  // they are in the order of rows now
   } else {
     result.training = fit_ensemble(model.network, job.recipe, target, rows, folds, fitting);
@@ -263,8 +258,7 @@ void train_ensemble(TableFit& result, Job& job, const TableOptions& options, con
   if (folds.held_out.empty()) return;
   const data::Rows held_out = held_out_rows(folds);
   const Array at = Array::from(held_out), y = take(rows.y, at, 0).evaluate();
-  const nn::Ensemble& ensemble = *model.network[0].as<nn::Ensemble>();
-  if (!outputs.defined()) outputs = held_out_outputs(ensemble, rows.x, folds);
+  if (!outputs.defined()) outputs = held_out_outputs(*model.network[0].as<nn::Ensemble>(), rows.x, folds);
   if ((model.classifies() ? job.recipe.calibrate : true) && result.training.kept_epoch > 0) {
     const double value = calibrate_ensemble(model.network, target.task, outputs, y);
     job.record[model.classifies() ? "calibration" : "margin"] = value;
@@ -380,6 +374,19 @@ TableFit fit_table(const Array& x, const Array& y, const TableOptions& options) 
   return fit_table(with_target(x, y), "y", options);
 }
 
+namespace {
+
+// The ensembles of a model's network: one, or the parts of a blend; none where it is a plain network.
+std::vector<nn::AnyLayer*> ensembles_of(nn::Sequential& network) {
+  if (network[0].as<nn::Ensemble>() != nullptr) return {&network[0]};
+  std::vector<nn::AnyLayer*> parts;
+  auto* blend = network[0].as<nn::Blend>();
+  for (std::int64_t i = 0; blend != nullptr && i < blend->parts(); ++i) parts.push_back(&blend->part(i));
+  return parts;
+}
+
+}  // namespace
+
 FitResult update_table_model(TableModel& model, const io::Table& table, const TableOptions& options) {
   using namespace tables;
   const data::Target& target = model.target();
@@ -392,7 +399,9 @@ FitResult update_table_model(TableModel& model, const io::Table& table, const Ta
   TableOptions chosen = options;
   chosen.epochs = options.epochs.value_or(1);
   if (chosen.schedule.empty()) chosen.schedule = "constant";
-  const bool ensemble = TableModel(model).network[0].as<nn::Ensemble>() != nullptr;
+  TableModel changed = model;
+  const std::vector<nn::AnyLayer*> ensembles = ensembles_of(changed.network);
+  const bool ensemble = !ensembles.empty();
   chosen.fast = !ensemble;
   if (!chosen.learning_rate) chosen.learning_rate = ensemble ? 5e-3 : 1e-3;
   chosen.patience.reset();
@@ -405,16 +414,18 @@ FitResult update_table_model(TableModel& model, const io::Table& table, const Ta
   fitting.on_epoch = options.on_epoch;
   fitting.on_progress = options.on_progress;
   fitting.catch_interrupt = options.catch_interrupt;
-  TableModel changed = model;
   FitResult result;
-  if (changed.network[0].as<nn::Ensemble>() != nullptr) {
+  for (nn::AnyLayer* one : ensembles) {
+    nn::Sequential network;
+    network.push_back(*one);
     Recipe own = recipe;
-    own.members = changed.network[0].as<nn::Ensemble>()->members();
-    own.embeds = nn::named_parameters(changed.network).front().name == "0.0.frequency";
-    result = fit_ensemble(changed.network, own, target, training, common_folds(count, 0, own.members), fitting);
-  } else {
-    result = fit(changed.network, training, fitting);
+    own.members = one->as<nn::Ensemble>()->members();
+    own.embeds = nn::named_parameters(network).front().name == "0.0.frequency";
+    result = fit_ensemble(network, own, target, training, common_folds(count, 0, own.members), fitting);
+    *one = network[0];
+    if (result.reason == Reason::kDiverged || result.reason == Reason::kInterrupted) break;
   }
+  if (!ensemble) result = fit(changed.network, training, fitting);
   if (result.reason == Reason::kDiverged) fail("training {}; the model is as it was", result.explanation);
   model = std::move(changed);
   return result;

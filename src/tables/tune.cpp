@@ -26,34 +26,9 @@ struct Trial {
   double error = kNone;
 };
 
-// The given recipe, then others around it by chance; what the options set stays.
-std::vector<Recipe> draw_architectures(const Recipe& recipe, const TableOptions& options, const Problem& problem,
-                                       std::size_t count) {
-  const std::vector<std::vector<std::int64_t>> hidden = {{64, 64},     {256, 256}, {128, 128, 128}, {256},
-                                                         {64, 64, 64}, {512},      {32, 32},        {128}};
-  const bool smooths = recipe.label_smoothing > 0 && !options.label_smoothing;
-  std::vector<Recipe> all = {recipe};
-  std::vector<std::string> known = {to_json(recipe).dump()};
-  const auto picks = random::integers(random::key(problem.seed + 31), {64 * 5}, 0, 1 << 20).to_vector<std::int64_t>();
-  for (std::size_t i = 0; i + 5 <= picks.size() && all.size() < count; i += 5) {
-    Recipe next = recipe;
-    const auto pick = [&](std::size_t k, std::int64_t of) { return static_cast<std::size_t>(picks[i + k] % of); };
-    if (!options.hidden) next.hidden = hidden[pick(0, static_cast<std::int64_t>(hidden.size()))];
-    next.embeds = recipe.embeds && pick(1, 3) > 0;
-    if (!options.dropout) next.dropout = std::vector<double>{0, 0, 0.15, 0.3}[pick(2, 4)];
-    if (smooths) next.label_smoothing = std::vector<double>{0.1, 0.1, 0, 0.05}[pick(3, 4)];
-    if (!options.weight_decay) next.weight_decay = std::vector<double>{0, 0, 0.02, 0.1}[pick(4, 4)];
-    const std::string text = to_json(next).dump();
-    if (std::find(known.begin(), known.end(), text) != known.end()) continue;
-    known.push_back(text);
-    all.push_back(std::move(next));
-  }
-  return all;
-}
-
 // The error of each trial on the rows that its members leave out, at its best epoch: all of one architecture as one
-// graph, `folds` members for each rate.
-void measure(std::vector<Trial*> trials, Recipe recipe, const Problem& problem, std::int64_t epochs, std::int64_t folds,
+// graph, `folds` members for each rate. False where it was interrupted.
+bool measure(std::vector<Trial*> trials, Recipe recipe, const Problem& problem, std::int64_t epochs, std::int64_t folds,
              const TableOptions& options) {
   const Folds all = problem.folds(recipe.members, problem.seed);
   const std::size_t each = std::min<std::size_t>(static_cast<std::size_t>(folds), all.training.size());
@@ -104,7 +79,34 @@ void measure(std::vector<Trial*> trials, Recipe recipe, const Problem& problem, 
       },
       false)};
   fitting.monitor = "error";
-  fit(module, {.x = positions, .y = positions}, fitting);
+  const Reason reason = fit(module, {.x = positions, .y = positions}, fitting).reason;
+  return reason != Reason::kInterrupted && reason != Reason::kStopped;
+}
+
+}  // namespace
+
+std::vector<Recipe> draw_architectures(const Recipe& recipe, const TableOptions& options, const Problem& problem,
+                                       std::size_t count) {
+  const std::vector<std::vector<std::int64_t>> hidden = {{64, 64},     {256, 256}, {128, 128, 128}, {256},
+                                                         {64, 64, 64}, {512},      {32, 32},        {128}};
+  const bool smooths = recipe.label_smoothing > 0 && !options.label_smoothing;
+  std::vector<Recipe> all = {recipe};
+  std::vector<std::string> known = {to_json(recipe).dump()};
+  const auto picks = random::integers(random::key(problem.seed + 31), {64 * 5}, 0, 1 << 20).to_vector<std::int64_t>();
+  for (std::size_t i = 0; i + 5 <= picks.size() && all.size() < count; i += 5) {
+    Recipe next = recipe;
+    const auto pick = [&](std::size_t k, std::int64_t of) { return static_cast<std::size_t>(picks[i + k] % of); };
+    if (!options.hidden) next.hidden = hidden[pick(0, static_cast<std::int64_t>(hidden.size()))];
+    next.embeds = recipe.embeds && pick(1, 3) > 0;
+    if (!options.dropout) next.dropout = std::vector<double>{0, 0, 0.15, 0.3}[pick(2, 4)];
+    if (smooths) next.label_smoothing = std::vector<double>{0.1, 0.1, 0, 0.05}[pick(3, 4)];
+    if (!options.weight_decay) next.weight_decay = std::vector<double>{0, 0, 0.02, 0.1}[pick(4, 4)];
+    const std::string text = to_json(next).dump();
+    if (std::find(known.begin(), known.end(), text) != known.end()) continue;
+    known.push_back(text);
+    all.push_back(std::move(next));
+  }
+  return all;
 }
 
 std::string words(const Recipe& recipe) {
@@ -118,10 +120,8 @@ std::string words(const Recipe& recipe) {
       recipe.label_smoothing > 0 ? base::format(", label smoothing {}", recipe.label_smoothing) : std::string());
 }
 
-}  // namespace
-
-Recipe tune(const Recipe& recipe, const TableOptions& options, const Problem& problem,
-            const std::function<void(const std::string&)>& told) {
+std::vector<Recipe> tune(const Recipe& recipe, const TableOptions& options, const Problem& problem,
+                         const std::function<void(const std::string&)>& told) {
   const auto count = static_cast<std::size_t>(std::max<std::int64_t>(1, *options.tune));
   const std::size_t rates = options.learning_rate ? 1 : std::min<std::size_t>(4, count);
   const std::vector<Recipe> architectures = draw_architectures(recipe, options, problem, (count + rates - 1) / rates);
@@ -135,11 +135,13 @@ Recipe tune(const Recipe& recipe, const TableOptions& options, const Problem& pr
     return chosen;
   };
   std::int64_t folds = 2;
-  for (const std::int64_t part : {4, 2, 1}) {
+  for (const std::int64_t part : {4, 2}) {
     const std::int64_t epochs = std::max<std::int64_t>(1, recipe.epochs / part);
     std::map<std::size_t, std::vector<Trial*>> graphs;
     for (Trial& trial : trials) graphs[trial.architecture].push_back(&trial);
-    for (const auto& [a, together] : graphs) measure(together, architectures[a], problem, epochs, folds, options);
+    for (const auto& [a, together] : graphs) {
+      if (!measure(together, architectures[a], problem, epochs, folds, options)) return {};
+    }
     // The first of equals stays in front: the given recipe.
     std::stable_sort(trials.begin(), trials.end(), [](const Trial& a, const Trial& b) { return a.error < b.error; });
     if (told) {
@@ -147,11 +149,14 @@ Recipe tune(const Recipe& recipe, const TableOptions& options, const Problem& pr
                         graphs.size() == 1 ? "graph" : "graphs", epochs, epochs == 1 ? "epoch" : "epochs",
                         words(recipe_of(trials.front())), trials.front().error));
     }
-    if (trials.size() == 1) break;
     trials.resize((trials.size() + 1) / 2);
     folds *= 2;
   }
-  return recipe_of(trials.front());
+  std::vector<Recipe> found;
+  for (const Trial& trial : trials) {
+    if (trial.error < kNone && (trial.architecture > 0 || trial.rate != 1)) found.push_back(recipe_of(trial));
+  }
+  return found;
 }
 
 }  // namespace pellucid::tables

@@ -17,6 +17,7 @@ WITHOUT = {
     "SpectralNorm": "its estimate of the singular value is its own; tests/weight_normalization_test.cpp holds it",
     "Ensemble": "its layers under vmap, which tests/laws_test.cpp holds for all; tests/nn_table_test.cpp compares it with its "
                 "members one by one",
+    "Blend": "a mean of layers that are compared one by one; tests/nn_table_test.cpp holds it",
     "Augment": "draws its changes; tests/augment_test.cpp holds them",
 }
 

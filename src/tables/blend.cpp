@@ -1,0 +1,87 @@
+// Which of several ensembles are kept, and their blend. See search.h.
+#include <algorithm>
+#include <cmath>
+
+#include "pellucid/ops.h"
+#include "tables/search.h"
+
+namespace pellucid::tables {
+
+namespace {
+
+// Whether a is worse than b by more than so many standard errors of the mean difference of rows.
+bool is_worse(const Candidate& a, const Candidate& b, double standard_errors) {
+  const auto n = static_cast<double>(a.errors.size());
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < a.errors.size(); ++i) {
+    const double difference = a.errors[i] - b.errors[i];
+    sum += difference;
+    squares += difference * difference;
+  }
+  const double mean = sum / n, variance = std::max(squares / n - mean * mean, 0.0);
+  return !(mean <= standard_errors * std::sqrt(variance / n));
+}
+
+// What makes networks ones of the same shape.
+std::string shape_of(const Recipe& recipe) {
+  const nlohmann::json shape = {recipe.hidden, recipe.embeds, recipe.dropout, recipe.activation};
+  return shape.dump();
+}
+
+}  // namespace
+
+std::vector<std::size_t> choose(const std::vector<Candidate>& candidates) {
+  const auto best = std::min_element(candidates.begin(), candidates.end(),
+                                     [](const Candidate& a, const Candidate& b) { return a.error < b.error; });
+  const Candidate& measure = is_worse(candidates.front(), *best, 2) ? *best : candidates.front();
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (!is_worse(candidates[i], measure, 1)) chosen.push_back(i);
+  }
+  return chosen;
+}
+
+nn::Sequential blend(const std::vector<Candidate>& candidates, const std::vector<std::size_t>& chosen,
+                     const Problem& problem) {
+  std::vector<std::vector<std::size_t>> groups;
+  for (const std::size_t i : chosen) {
+    const std::string shape = shape_of(candidates[i].recipe);
+    const auto at = std::find_if(groups.begin(), groups.end(), [&](const std::vector<std::size_t>& group) {
+      return shape_of(candidates[group.front()].recipe) == shape;
+    });
+    if (at == groups.end()) {
+      groups.push_back({i});
+    } else {
+      at->push_back(i);
+    }
+  }
+  std::vector<nn::AnyLayer> parts;
+  std::vector<float> weights;
+  for (const std::vector<std::size_t>& group : groups) {
+    Recipe all = candidates[group.front()].recipe;
+    std::vector<Arrays> values;
+    for (const std::size_t i : group) {
+      const Arrays own = nn::parameters(candidates[i].network);
+      values.resize(own.size());
+      for (std::size_t p = 0; p < own.size(); ++p) values[p].push_back(own[p]);
+    }
+    Arrays joined;
+    for (const Arrays& value : values) joined.push_back(concat(value).evaluate());
+    all.members = joined.front().size(0);
+    nn::Sequential ensemble =
+        make_ensemble(all, problem.target.task, problem.rows.x.size(1), problem.numbers, problem.outputs, problem.seed);
+    nn::set_parameters(ensemble, joined);
+    parts.push_back(std::move(ensemble[0]));
+    weights.push_back(static_cast<float>(static_cast<double>(group.size()) / static_cast<double>(chosen.size())));
+  }
+  const bool classes = problem.target.task == data::Task::kClassification;
+  nn::Blend layer(classes ? nn::EnsembleMean::kProbabilities : nn::EnsembleMean::kScores, std::move(parts));
+  layer.weights.update(Array::from(weights));
+  nn::Sequential network;
+  network.push_back(std::move(layer));
+  if (!classes) network.push_back(nn::Intervals());
+  nn::assign_paths(network);
+  return network;
+}
+
+}  // namespace pellucid::tables
