@@ -169,7 +169,7 @@ TEST(Tabular, ATimedTrainingGoesOn) {
   }
   EXPECT_LE(second.at("ensembles").size(), first.at("ensembles").size() + 2);
 
-  std::ofstream(folder.path("checkpoint-time")) << "{\"epochs\": \"many\"}";
+  std::ofstream(folder.path("checkpoint-time")) << "40 many\n";
   EXPECT_PRED2(contains, message_of([&] { fit_table(table, "kind", options); }),
                "checkpoint-time' is damaged; remove it and the checkpoints beside it, or train anew");
   options.checkpoint = {.path = folder.path("other")};

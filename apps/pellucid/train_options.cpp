@@ -112,7 +112,7 @@ void add_train(CLI::App& program, Action& action) {
       ->check(unnamed(positive))
       ->type_name("S")
       ->group("Training");
-  verb.add_option("--tune", t.tune, "Tables: try so many architectures and rates first, and train the best")
+  verb.add_option("--tune", t.tune, "Tables: try so many architectures and rates, and blend the best with the default")
       ->check(unnamed(CLI::Range(std::int64_t{1}, std::int64_t{256})))
       ->type_name("N")
       ->group("Training");

@@ -66,10 +66,10 @@ struct TableOptions {
 
   // ---- The network --------------------------------------------------------------------------------------------------
 
-  /// Try so many recipes before the training proper, and take the best: see docs/tables.md. Not for `fast`.
+  /// Try so many recipes, and blend the best with the default: see docs/tables.md. Not for `fast`.
   std::optional<std::int64_t> tune = {};
-  /// Train as many ensembles as there is time for, in seconds (with `tune`: after it), and join them. The result then
-  /// depends on the machine, and there is no checkpoint. Not for `fast`.
+  /// Train as many ensembles as there is time for, in seconds (with `tune`: after it), and blend them. The result then
+  /// depends on the machine; after an interruption the seconds before it count. Not for `fast`.
   std::optional<double> time = {};
   /// The plain small network: one member, the validation share held out from it.
   bool fast = false;

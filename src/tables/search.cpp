@@ -1,5 +1,6 @@
 // Several ensembles: those of `tune`, and as many as there is `time` for. See search.h.
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -86,25 +87,32 @@ class Decisions {
     std::error_code error;
     if (path_.empty() || !std::filesystem::exists(path_, error)) return;
     const io::FileBytes bytes = io::read_file(path_, "fit_table");
-    const json read = json::parse(bytes.view(), nullptr, false);
-    if (!read.is_object() || !read.value("epochs", json()).is_number_integer() ||
-        !read.value("recipes", json()).is_array() || !read.value("seconds", json()).is_number()) {
+    std::vector<std::int64_t> numbers;
+    const char *at = bytes.data(), *end = at + bytes.size();
+    while (at < end) {
+      std::int64_t number = 0;
+      const auto [stop, wrong] = std::from_chars(at, end, number);
+      if (wrong != std::errc() || number < 0 || stop == end || (*stop != ' ' && *stop != '\n')) break;
+      numbers.push_back(number);
+      at = stop + 1;
+    }
+    if (at != end || numbers.size() < 2) {
       base::fail("fit_table: '{}' is damaged; remove it and the checkpoints beside it, or train anew", path_);
     }
-    epochs = read["epochs"];
-    seconds = read["seconds"];
-    for (const json& recipe : read["recipes"]) {
-      recipes.push_back(recipe.is_number_unsigned() ? recipe.get<std::size_t>() : 0);
-    }
+    epochs = numbers[0];
+    milliseconds = numbers[1];
+    for (std::size_t i = 2; i < numbers.size(); ++i) recipes.push_back(static_cast<std::size_t>(numbers[i]));
   }
   void write() const {
-    if (!path_.empty())
-      base::write_file(path_, json{{"epochs", epochs}, {"recipes", recipes}, {"seconds", seconds}}.dump() + "\n");
+    if (path_.empty()) return;
+    std::string text = base::format("{} {}", epochs, milliseconds);
+    for (const std::size_t recipe : recipes) text += " " + std::to_string(recipe);
+    base::write_file(path_, text + "\n");
   }
 
   std::int64_t epochs = 0;           // of the first ensemble; 0: not decided
   std::vector<std::size_t> recipes;  // of the ensembles behind the first
-  double seconds = 0;                // that were used when the last of them began
+  std::int64_t milliseconds = 0;     // that were used when the last of them began
 
  private:
   std::string path_;
@@ -179,7 +187,8 @@ class Search {
       std::size_t next = pool.size();
       if (i < decisions.recipes.size()) {
         next = std::min(decisions.recipes[i], pool.size() - 1);
-        if (i + 1 == decisions.recipes.size()) used = std::max(used, decisions.seconds);
+        if (i + 1 == decisions.recipes.size())
+          used = std::max(used, static_cast<double>(decisions.milliseconds) / 1000);
         if (next >= explored) explored = next + 1;
       } else {
         if (i % 2 == 0) {
@@ -189,7 +198,7 @@ class Search {
         if (next == pool.size()) next = of[best()];
         if (!fits(next)) return;
         decisions.recipes.push_back(next);
-        decisions.seconds = used;
+        decisions.milliseconds = std::llround(used * 1000);
         decisions.write();
       }
       const std::size_t before = candidates.size();
