@@ -2,6 +2,7 @@
 // operands.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -213,7 +214,7 @@ TEST(Map, EveryLengthAndPlaceGivesTheSameBits) {
           std::vector<std::uint8_t> copies[3] = {a, b, c};
           std::vector<std::uint8_t>& y = copies[alias];
           map(y.data(), copies[0].data(), copies[1].data(), copies[2].data(), n);
-          ASSERT_EQ(std::memcmp(y.data(), from.data(), from.size()), 0)
+          ASSERT_TRUE(std::equal(from.begin(), from.end(), y.begin()))
               << entry.name << " in place of operand " << alias;
         }
       }
