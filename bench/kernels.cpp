@@ -1,7 +1,7 @@
 // Kernels against the machine: GFLOP/s or GB/s, and the share of the peak measured in the same run, between the runs of
 // what is measured, since the machine may be shared. The fastest of many counts, on both sides.
 //
-//   kernels [--json] [--only TEXT] [SECTION...]     sections: contraction, groups; TEXT: part of a
+//   kernels [--json] [--only TEXT] [SECTION...]     sections: contraction, bfloat16, groups; TEXT: part of a
 //                                                   line's name
 #include <algorithm>
 #include <cstddef>
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "graph/plan.h"
+#include "kernels/contract_bf16.h"
 #include "kernels/kernels.h"
 #include "ops/record.h"
 #include "peak.h"
@@ -96,10 +97,10 @@ Named contraction(Size m, Size k, Size n, Layout layout = Layout::kNN, const cha
           s};
 }
 
-Line measure(const Named& what, int threads) {
+Line measure(const Named& what, int threads, bool narrow = false) {
   const ContractShape& s = what.shape;
   pellucid::set_threads(threads);
-  const Contract contract(s);
+  const Contract contract = narrow ? pellucid::kernels::bf16_contract(s) : Contract(s);
   const Buffer<float> a(s.m * s.k, 0.5f), b(s.k * s.n, 0.25f), c(s.m * s.n);
   const Buffer<std::byte> workspace(static_cast<Size>(contract.workspace()));
   const double operations = 2.0 * static_cast<double>(s.m * s.n * s.k);
@@ -116,7 +117,7 @@ Line measure(const Named& what, int threads) {
     peak = std::max(peak, multiply_add_peak(threads));
     fastest = std::min(fastest, sample());
   }
-  return {.section = "contraction",
+  return {.section = narrow ? "bfloat16" : "contraction",
           .name = what.name,
           .threads = threads,
           .rate = operations / fastest * 1e-9,
@@ -143,6 +144,10 @@ void contraction_section(bool json) {
   list.push_back(contraction(32, 256, 784));
   list.push_back(contraction(32, 64, 64));
   list.push_back(contraction(1024, 384, 1536));
+  list.push_back(contraction(2048, 128, 1024));
+  list.push_back(contraction(128, 2048, 1024, Layout::kTN));
+  list.push_back(contraction(256, 2048, 1024, Layout::kTN));
+  list.push_back(contraction(2048, 1024, 128, Layout::kNT));
   list.push_back(contraction(64, 27 * 1024, 27, Layout::kTN, " long k"));
   for (const Named& what : list) {
     if (what.name.find(only) == std::string::npos) continue;
@@ -155,6 +160,28 @@ void contraction_section(bool json) {
         contraction(16, 16, 16), contraction(32, 32, 32), contraction(1, 784, 256),
         contraction(1, 784, 256, Layout::kNT), contraction(784, 256, 1), contraction(784, 256, 1, Layout::kTN)}) {
     if (what.name.find(only) != std::string::npos) print(measure(what, 1), json);
+  }
+}
+
+/// In bfloat16 precision, where the processor has instructions for it; shares are of the peak in float32.
+void bfloat16_section(bool json) {
+  if (pellucid::kernels::bf16_way() == pellucid::kernels::Bf16Way::kNone) {
+    std::printf("bfloat16: this processor has no instructions for it\n");
+    return;
+  }
+  std::vector<Named> list;
+  for (const Size n : {128, 256, 512, 1024, 2048}) list.push_back(contraction(n, n, n));
+  // The LSTM's input, its gradients of weights, and the GPT's feed-forward layer with its gradients.
+  list.push_back(contraction(2048, 128, 1024));
+  list.push_back(contraction(128, 2048, 1024, Layout::kTN));
+  list.push_back(contraction(256, 2048, 1024, Layout::kTN));
+  list.push_back(contraction(2048, 1024, 128, Layout::kNT));
+  list.push_back(contraction(1024, 384, 1536));
+  list.push_back(contraction(1024, 1536, 384, Layout::kNT));
+  list.push_back(contraction(384, 1024, 1536, Layout::kTN));
+  for (const Named& what : list) {
+    if (what.name.find(only) == std::string::npos) continue;
+    for (const int threads : {1, 2}) print(measure(what, threads, true), json);
   }
 }
 
@@ -258,7 +285,8 @@ struct Section {
   const char* name;
   void (*run)(bool json);
 };
-constexpr Section kSections[] = {{"contraction", &contraction_section}, {"groups", &groups_section}};
+constexpr Section kSections[] = {
+    {"contraction", &contraction_section}, {"bfloat16", &bfloat16_section}, {"groups", &groups_section}};
 
 }  // namespace
 

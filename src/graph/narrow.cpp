@@ -56,11 +56,17 @@ void narrow(Graph& graph) {
     ValueId y = list[static_cast<std::size_t>(at)].inputs[0];
     for (std::size_t i = views.size(); i-- > 0;) {
       Instruction view = list[static_cast<std::size_t>(views[i])];
+      const ValueId narrow = view.outputs[0];
+      if (const auto known = wide.find(narrow); known != wide.end()) {
+        y = known->second;
+        continue;
+      }
       view.inputs = {y};
-      Value value = graph.value(view.outputs[0]);
+      Value value = graph.value(narrow);
       y = graph.add(std::move(value));
       view.outputs = {y};
       append(std::move(view));
+      wide.emplace(narrow, y);
     }
     wide.emplace(v, y);
     return y;

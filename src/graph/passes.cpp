@@ -77,6 +77,11 @@ void simplify(Graph& graph) {
       }
     } else if (instruction.record->name == "astype" && same(a)) {
       to[static_cast<std::size_t>(y)] = a;
+    } else if (instruction.record->name == "round_bfloat16") {
+      const std::int32_t maker = graph.value(a).producer;
+      const bool rounded =
+          maker >= 0 && graph.instructions[static_cast<std::size_t>(maker)].record == instruction.record;
+      if (rounded) to[static_cast<std::size_t>(y)] = a;
     }
   }
   replace_values(graph, to);
