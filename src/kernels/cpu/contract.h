@@ -68,9 +68,9 @@ ContractSlot contract_slot(const ContractShape& shape, const ContractPlan& plan,
 constexpr DType contract_sums(DType dtype) { return dtype == DType::kBFloat16 ? DType::kFloat32 : dtype; }
 
 /// Cuts the contraction, and says how much scratch memory it needs. Where it is worth it, v is the steady operand and
-/// comes packed.
+/// comes packed. With `packs_once` the kernel packs s once for all pieces, where there is one matrix.
 ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace,
-                           ContractSteady steady = ContractSteady::kNone);
+                           ContractSteady steady = ContractSteady::kNone, bool packs_once = false);
 
 /// Where the columns of a piece lie in the copy that Contract::pack makes: chunk by chunk of k, and in a chunk panel by
 /// panel, each a row longer than it needs to be, which keeps panels out of each other's sets of the cache. In elements.

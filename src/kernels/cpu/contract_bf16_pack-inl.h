@@ -197,13 +197,48 @@ HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides str
   }
 }
 
+/// Packs `kTiles` tiles of rows side by side in one sweep over the steps of x, whose lines they share: rows one behind
+/// the other, an even number of steps. Whole vectors are read, from the first row of each tile on.
+template <Size kTiles>
+HWY_NOINLINE void sweep_rows(Pair* HWY_RESTRICT to, const float* x, Size step, const Size* first_row, Size pairs) {
+  const FloatTag d;
+  const auto rows = hn::FirstN(PairTag(), kRows);
+  for (Size q = 0; q < pairs; ++q, x += 2 * step, to += kRows) {
+    HWY_UNROLL(4)
+    for (Size t = 0; t < kTiles; ++t) {
+      const float* even = x + first_row[t];
+      hwy::Prefetch(even + 8 * step);
+      hwy::Prefetch(even + 9 * step);
+      const Pairs both = pair(hn::LoadU(d, even), hn::LoadU(d, even + step));
+      // What is too much is overwritten by the next step; behind the last one the next tile has begun.
+      if (HWY_LIKELY(q + 1 < pairs)) {
+        hn::StoreU(both, PairTag(), to + t * kRows * pairs);
+      } else {
+        hn::BlendedStore(both, rows, PairTag(), to + t * kRows * pairs);
+      }
+    }
+  }
+}
+
 /// Packs rows of s, the tiles of `cut` one behind the other: pair q of row i of a tile at q * kRows + i.
 inline void pack_rows(Pair* HWY_RESTRICT to, const float* x, Strides stride, const RowCut& cut, Size steps) {
   static_assert(kRows <= kLanes);
-  for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
-    const Size rows = tile < cut.high_count ? cut.high : cut.low;
-    pack_column(to, kRows, x, stride, rows, steps);
-    x += rows * stride.outer;
+  constexpr Size kTogether = 4;
+  const Size tiles = cut.high_count + cut.low_count;
+  const auto rows_of = [&](Size tile) { return tile < cut.high_count ? cut.high : cut.low; };
+  Size tile = 0;
+  // Behind the last tile of a sweep there is one more, so that whole vectors of rows exist.
+  for (; stride.outer == 1 && steps % 2 == 0 && tile + kTogether < tiles && cut.low >= kLanes - kRows;
+       tile += kTogether) {
+    Size first_row[kTogether] = {};
+    for (Size t = 1; t < kTogether; ++t) first_row[t] = first_row[t - 1] + rows_of(tile + t - 1);
+    sweep_rows<kTogether>(to, x, stride.k, first_row, steps / 2);
+    x += first_row[kTogether - 1] + rows_of(tile + kTogether - 1);
+    to += kTogether * kRows * (steps / 2);
+  }
+  for (; tile < tiles; ++tile) {
+    pack_column(to, kRows, x, stride, rows_of(tile), steps);
+    x += rows_of(tile) * stride.outer;
     to += kRows * pairs_of(steps);
   }
 }

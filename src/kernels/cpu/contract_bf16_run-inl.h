@@ -319,7 +319,8 @@ void prepare(Contract& contract) {
   ContractShape narrow = shape;
   narrow.dtype = DType::kBFloat16;
   std::size_t unused = 0;
-  ContractPlan plan = plan_contract(narrow, contract::widths_of<float>(), unused, ContractAccess::steady(contract));
+  ContractPlan plan =
+      plan_contract(narrow, contract::widths_of<float>(), unused, ContractAccess::steady(contract), true);
   plan.shared_s = 0;
   const bool whole = plan.batch == 1 && plan.chunk_pieces == 1;
   plan.pack_s = !(whole && plan.column_pieces > 1);

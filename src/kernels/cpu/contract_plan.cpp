@@ -192,7 +192,7 @@ Size shared_bytes(const View& v, const ContractPlan& plan, bool shares, const Co
 }  // namespace
 
 ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& widths, std::size_t& workspace,
-                           ContractSteady steady) {
+                           ContractSteady steady, bool packs_once) {
   ContractPlan plan;
   for (const Size size : shape.batch) plan.batch *= size;
   const View straight = with_steady(view_of(shape, false), shape, steady);
@@ -211,7 +211,8 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   const Size shared =
       plan.batch == 1 && v.packs_s() && !v.convert && v.s_row == 1 ? round_up(v.rows, 64) * v.k * v.element : 0;
   const bool shares = whole >= kLeastShared && shared > 0 && shared <= kMostShared;
-  cut(v, std::max<Size>(1, wanted / plan.batch), one < least, v.packs_s() && !shares, plan);
+  const bool each_packs_s = v.packs_s() && !shares && !(packs_once && plan.batch == 1);
+  cut(v, std::max<Size>(1, wanted / plan.batch), one < least, each_packs_s, plan);
   if (one < least) plan.group = std::clamp<Size>(plan.batch / wanted, 1, static_cast<Size>(std::max(1.0, least / one)));
 
   // Where the outputs give too few pieces, the chunks of k give more.
