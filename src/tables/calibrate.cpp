@@ -1,4 +1,5 @@
 // Temperature scaling.
+#include <numbers>
 #include <utility>
 
 #include "pellucid/loss.h"
@@ -8,10 +9,12 @@
 
 namespace pellucid::tables {
 
-double best_temperature(const Array& output, const Array& y) {
+double best_temperature(const Array& output, const Array& y, double doubt) {
   const Array scores = astype(output, float64).evaluate();
   const auto loss_at = [&](double power) {
-    return loss::cross_entropy(scores * exp2(Array::from(std::vector<double>{power})), y).item<double>();
+    const double logarithm = power * std::numbers::ln2;
+    return loss::cross_entropy(scores * exp2(Array::from(std::vector<double>{power})), y).item<double>() +
+           doubt * logarithm * logarithm / static_cast<double>(y.size(0));
   };
   // The loss is convex in the factor, so it has one valley in its logarithm too: golden section.
   constexpr double kGolden = 0.6180339887498949;

@@ -171,7 +171,9 @@ Array held_out_outputs(const nn::Ensemble& ensemble, const Array& x, const Folds
 double calibrate_ensemble(nn::Sequential& network, data::Task task, const Array& outputs, const Array& y,
                           double level) {
   if (task == data::Task::kClassification) {
-    const double factor = best_temperature(outputs, y);
+    // The parts of a blend are calibrated already.
+    const bool blend = network[0].as<nn::Blend>() != nullptr;
+    const double factor = best_temperature(outputs, y, blend ? 50 : 0);
     auto* ensemble = network[0].as<nn::Ensemble>();
     auto& temperature = ensemble != nullptr ? ensemble->temperature : network[0].as<nn::Blend>()->temperature;
     temperature.update((temperature.value * factor).evaluate());

@@ -59,8 +59,10 @@ nlohmann::json history_of(const FitResult& result, const std::string& metric);
 Array output_of(nn::Ref network, data::Task task, const Array& x);
 
 /// The factor in [1/8, 8] for which the log loss of scores (rows, classes) times it is least (temperature scaling: Guo
-/// et al. 2017, "On Calibration of Modern Neural Networks").
-double best_temperature(const Array& scores, const Array& y);
+/// et al. 2017, "On Calibration of Modern Neural Networks"). `doubt` times the square of the factor's logarithm is
+/// added to the sum of the rows' losses: with it, few rows that are all right do not make scores sure that are so
+/// already.
+double best_temperature(const Array& scores, const Array& y, double doubt = 0);
 /// Multiplies the scores of the network by that factor on (x, y), and gives it. It goes into the last layer's
 /// parameters.
 double calibrate(nn::Sequential& network, const Array& x, const Array& y);

@@ -89,16 +89,18 @@ std::vector<Recipe> draw_architectures(const Recipe& recipe, const TableOptions&
                                        std::size_t count) {
   const std::vector<std::vector<std::int64_t>> hidden = {{64, 64},     {256, 256}, {128, 128, 128}, {256},
                                                          {64, 64, 64}, {512},      {32, 32},        {128}};
+  const bool smooths = recipe.label_smoothing > 0 && !options.label_smoothing;
   std::vector<Recipe> all = {recipe};
   std::vector<std::string> known = {to_json(recipe).dump()};
-  const auto picks = random::integers(random::key(problem.seed + 31), {64 * 4}, 0, 1 << 20).to_vector<std::int64_t>();
-  for (std::size_t i = 0; i + 4 <= picks.size() && all.size() < count; i += 4) {
+  const auto picks = random::integers(random::key(problem.seed + 31), {64 * 5}, 0, 1 << 20).to_vector<std::int64_t>();
+  for (std::size_t i = 0; i + 5 <= picks.size() && all.size() < count; i += 5) {
     Recipe next = recipe;
     const auto pick = [&](std::size_t k, std::int64_t of) { return static_cast<std::size_t>(picks[i + k] % of); };
     if (!options.hidden) next.hidden = hidden[pick(0, static_cast<std::int64_t>(hidden.size()))];
     next.embeds = recipe.embeds && pick(1, 3) > 0;
     if (!options.dropout) next.dropout = std::vector<double>{0, 0, 0.15, 0.3}[pick(2, 4)];
-    if (!options.weight_decay) next.weight_decay = std::vector<double>{0, 0, 0.02, 0.1}[pick(3, 4)];
+    if (smooths) next.label_smoothing = std::vector<double>{0.1, 0.1, 0, 0.05}[pick(3, 4)];
+    if (!options.weight_decay) next.weight_decay = std::vector<double>{0, 0, 0.02, 0.1}[pick(4, 4)];
     const std::string text = to_json(next).dump();
     if (std::find(known.begin(), known.end(), text) != known.end()) continue;
     known.push_back(text);
