@@ -26,6 +26,12 @@ TOML = [
     "# a comment\n'learning-rate' = 1e-3\nhidden = []\n[table]\na = {b = 1979-05-27T07:32:00Z}\n",
     'target = """several\nlines"""\nhidden = [0x10, 0o7, 0b1, 1_000]\n',
 ]
+SCHEMAS = [
+    "# of people.csv\n\n[[column]]\nname = \"age\"\ntype = \"whole number\"\nrole = \"input\"\nrange = [1, 99.5]\nmissing = 0.25\n"
+    "on_missing = \"refuse\"\nout_of_range = \"clip\"\n\n[[column]]\nname = \"kind\"\ntype = \"category\"\nrole = \"target\"\n"
+    "categories = [\"a\", \"b\"]\n",
+    '{"column": [{"name": "x", "type": "number", "role": "weight"}]}',
+]
 PICTURES = [
     {"classes": ["a", "b"], "mean": 1.5, "scale": 2.0, "shape": [28, 28], "source": "pictures"},
 ]
@@ -53,7 +59,7 @@ def safetensors(tensors, data, metadata=None):
 def main():
     folder = Path(sys.argv[1])
     seeds = {name: [] for name in ("csv", "unpack", "npy", "npz", "idx", "image", "safetensors", "toml", "network",
-                                   "preprocessing")}
+                                   "preprocessing", "schema")}
     for file in json.loads((REFERENCE / "files.json").read_text()):
         seeds[file["kind"]].append(bytes.fromhex(file["bytes"]))
     for image in json.loads((REFERENCE / "images.json").read_text())["images"]:
@@ -64,6 +70,7 @@ def main():
     # zstd: a frame with one raw block of three bytes (RFC 8878).
     seeds["unpack"].append(bytes.fromhex("28b52ffd2003190000") + b"a,b")
     seeds["toml"] = [text.encode() for text in TOML]
+    seeds["schema"] = [text.encode() for text in SCHEMAS]
     seeds["safetensors"] += [
         safetensors({}, b""),
         safetensors({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},

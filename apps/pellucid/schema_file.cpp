@@ -78,7 +78,10 @@ std::string to_toml(const data::Schema& schema, const std::string& source) {
 
 data::Schema read_schema(const std::string& path) {
   const io::FileBytes bytes = io::read_file(path, "schema");
-  const std::string_view text = bytes.view();
+  return parse_schema(bytes.view(), path);
+}
+
+data::Schema parse_schema(std::string_view text, const std::string& path) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   std::string json(text);
   if (first == std::string_view::npos || text[first] != '{') {
