@@ -24,6 +24,9 @@ constexpr LinkOperand kNone = LinkOperand::kNone, kR = LinkOperand::kRunning, kM
 // With four, a link's jump and its pointers cost more than its arithmetic (Adam's update: 4.5 against 3.9 ns a vector).
 using Code = void (*)(const Link* link, std::size_t i, V a0, V a1, V a2, V a3, V a4, V a5, V a6, V a7);
 constexpr std::size_t kVectors = 8;
+// Elements that are fetched ahead, since links read each stream in steps too long for the processor to do so by itself.
+// On Zen 5, 64 MB: 21.6 GB/s without, 33 to 35 from 1024 to 2048; at 0.8 MB 2048 loses a tenth.
+constexpr std::size_t kAhead = 1024;
 
 /// A link: Body(link, i) is made once, and body(running, k) gives the k-th vector of its result.
 template <class Body>
@@ -48,7 +51,10 @@ void end(const Link*, std::size_t, V, V, V, V, V, V, V, V) {}
 template <LinkOperand K>
 struct Float {
   HWY_INLINE Float(const void* pointer, std::size_t i) : p(static_cast<const float*>(pointer) + i) {}
-  HWY_INLINE V operator()(V, std::size_t k) const { return hn::LoadU(D(), p + k * hn::Lanes(D())); }
+  HWY_INLINE V operator()(V, std::size_t k) const {
+    hwy::Prefetch(p + k * hn::Lanes(D()) + kAhead);
+    return hn::LoadU(D(), p + k * hn::Lanes(D()));
+  }
   const float* p;
 };
 template <>
