@@ -84,8 +84,9 @@ TEST(Program, InspectsANetworkAlone) {
   io::save_model(place.path("net.safetensors"), file);
   const Outcome inspect = place.run("inspect net.safetensors");
   ASSERT_EQ(inspect.status, 0) << inspect.err;
-  for (const char* part : {"a network alone: 67 numbers in 4 arrays",
-                           "  Sequential\n    0: Linear (bias true, inputs 4, outputs 8)", "    1: ReLU\n", "2.weight", "[8, 3]"}) {
+  for (const char* part :
+       {"a network alone: 67 numbers in 4 arrays", "  Sequential\n    0: Linear (bias true, inputs 4, outputs 8)",
+        "    1: ReLU\n", "2.weight", "[8, 3]"}) {
     EXPECT_TRUE(has(inspect.out, part)) << part << "\n" << inspect.out;
   }
   const Json inside = Json::parse(place.run("inspect net.safetensors --json").out);
