@@ -2,7 +2,6 @@
 #include "pellucid/numbers.h"
 
 #include <algorithm>
-#include <atomic>
 #include <stdexcept>
 
 namespace pellucid::io {
@@ -25,7 +24,9 @@ std::vector<double>& Numbers::edit() {
     owner_.reset();
     view_ = {};
   } else {
-    std::atomic_thread_fence(std::memory_order_acquire);  // what a copy that has ended had read, it has read
+    // What a copy that has ended had read, it has read: counting up and down is ordered behind its counting down. (A
+    // fence alone would do, but the thread sanitizer does not know fences.)
+    const std::shared_ptr<const void> counted = own_;
   }
   return *own_;
 }

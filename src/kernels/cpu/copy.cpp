@@ -338,12 +338,14 @@ template <class T>
 void copy_in_pieces(T* dst, const T* src, const Loops& loops) {
   const auto bytes = loops.count * static_cast<std::int64_t>(sizeof(T));
   // The longest loop is cut, the outermost of equals, at multiples of a cache line; a transposition where its bands
-  // are.
+  // are. Runs of bytes stay whole where another loop gives pieces enough.
+  constexpr std::int64_t kEnough = 16;
   int cut = 0;
   for (int d = 1; d < loops.rank; ++d) {
-    if (loops.dims[d].n > loops.dims[cut].n) cut = d;
+    const bool run = d + 1 == loops.rank && loops.dims[d].dst == 1 && loops.dims[d].src == 1;
+    if (loops.dims[d].n > loops.dims[cut].n && !(run && loops.dims[cut].n >= kEnough)) cut = d;
   }
-  std::int64_t unit = 64 / sizeof(T);
+  std::int64_t unit = cut + 1 < loops.rank && loops.dims[loops.rank - 1].src == 1 ? 1 : 64 / sizeof(T);
   if (const int last = loops.rank - 1;
       last > 0 && is_transposition(loops.dims[last - 1], loops.dims[last]) && cut >= last - 1) {
     unit = kBand<T>;
