@@ -70,7 +70,7 @@ class Rows {
         return !a.flag && a.integer < static_cast<std::int64_t>(from_.value(instruction.inputs[0]).shape.size());
       case ops::Kind::kContract: {
         const std::size_t rank = from_.value(instruction.inputs[0]).shape.size();
-        return rank == 2 ? has(0) && !has(1) && (!instruction.bias || !has(2)) : false;
+        return rank == 2 && has(0) && !has(1) && (!instruction.bias || !has(2));
       }
       default:
         break;
