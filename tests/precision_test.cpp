@@ -144,6 +144,25 @@ TEST(Precision, InstructionsThatRoundWhilePackingTakeWhatWasToBeRounded) {
   kernels::take_bf16_way(before);
 }
 
+TEST(Precision, ConvolutionsThatRoundThemselvesTakeWhatWasToBeRounded) {
+  if (kernels::bf16_way() != kernels::Bf16Way::kDot) GTEST_SKIP() << "no dot products of pairs here";
+  const Array x = draw(1, {2, 8, 8, 64}), w = draw(2, {3, 3, 64, 64}), g = draw(3, {2, 6, 6, 64});
+  const auto f = with_precision(Precision::kBFloat16, [](const Arrays& in) { return Arrays{convolve(in[0], in[1])}; });
+  const Vjp pulled = vjp(f, {x, w});
+  const Arrays by = pulled.pullback({g});
+  auto compiled = compile([&](const Array& a, const Array& b, const Array& c) {
+    const Vjp again = vjp(f, {a, b});
+    const Arrays gradients = again.pullback({c});
+    return Arrays{again.outputs[0], gradients[0], gradients[1]};
+  });
+  const Arrays got = compiled(Arrays{x, w, g});
+  EXPECT_TRUE(same(got[0], pulled.outputs[0]));
+  EXPECT_TRUE(same(got[1], by[0]));
+  EXPECT_TRUE(same(got[2], by[1]));
+  const std::string plan = compiled.explain_plan();
+  EXPECT_EQ(plan.find("round_bfloat16"), std::string::npos) << plan;
+}
+
 TEST(Precision, ConvolutionsRoundTheirOperands) {
   const Array x = draw(1, {2, 6, 6, 3}), w = draw(2, {3, 3, 3, 4}), g = draw(3, {2, 4, 4, 4});
   const auto f = [](const Arrays& in) { return Arrays{convolve(in[0], in[1])}; };

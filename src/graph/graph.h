@@ -72,7 +72,7 @@ void simplify(Graph& graph);     // identities that change no bits
 void fold(Graph& graph);         // small results of constants alone
 void cse(Graph& graph);          // equal instructions merged
 void merge_scans(Graph& graph);  // a loop that saves more stands for the one that saves less
-void narrow(Graph& graph);       // contractions that round their operands read them unrounded
+void narrow(Graph& graph);       // what rounds its operands itself reads them unrounded
 void dce(Graph& graph);          // instructions without influence dropped
 void epilogue(Graph& graph);     // bias and relu into the contraction before them
 

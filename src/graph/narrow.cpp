@@ -1,4 +1,4 @@
-// Contractions in bfloat16 that round their operands themselves read what was to be rounded.
+// Contractions and convolutions in bfloat16 that round their operands themselves read what was to be rounded.
 #include <algorithm>
 #include <unordered_map>
 #include <vector>
@@ -11,8 +11,20 @@ namespace {
 
 /// True where the kernel rounds as it packs, so that rounding before it changes no bit.
 bool rounds_itself(const Graph& graph, const Instruction& instruction) {
-  if (instruction.record->kind != ops::Kind::kContract || instruction.attributes.dtype != DType::kBFloat16)
-    return false;
+  if (instruction.attributes.dtype != DType::kBFloat16) return false;
+  if (instruction.record->rounds != nullptr) {
+    ops::Signature signature{instruction.attributes, {}, {}, {}, {}};
+    for (const ValueId in : instruction.inputs) {
+      signature.inputs.push_back(graph.value(in).shape);
+      signature.input_types.push_back(graph.value(in).dtype);
+    }
+    for (const ValueId out : instruction.outputs) {
+      signature.outputs.push_back(graph.value(out).shape);
+      signature.output_types.push_back(graph.value(out).dtype);
+    }
+    return instruction.record->rounds(signature);
+  }
+  if (instruction.record->kind != ops::Kind::kContract) return false;
   const Value &a = graph.value(instruction.inputs[0]), &b = graph.value(instruction.inputs[1]);
   kernels::ContractShape shape;
   shape.dtype = a.dtype;

@@ -20,7 +20,7 @@ namespace pellucid::kernels {
 /// for positions t of the kernel and channels c of o's group.
 struct ConvolveShape {
   DType dtype = DType::kFloat32;  // of all operands: float32, float64, bfloat16
-  bool rounded = false;           // float32 operands are bfloat16 numbers: products of pairs may be taken
+  bool rounded = false;           // float32 operands are taken as bfloat16 numbers: products of pairs may be taken
   std::int64_t batch = 1;         // so many whole convolutions one after the other, each with a w of its own
   std::int64_t n = 0;             // pictures
   std::array<std::int64_t, 3> in = {1, 1, 1}, out = {1, 1, 1}, kernel = {1, 1, 1};
@@ -35,6 +35,9 @@ enum class ConvolveKind {
   kInput,    // x from g, w
   kWeight,   // w from x, g
 };
+
+/// True where `shape.rounded` operands are rounded to bfloat16 by the kernel itself, so that they may come unrounded.
+bool rounds_itself(const ConvolveShape& shape, ConvolveKind kind);
 
 /// A convolution of one shape, prepared once and run many times without allocating. A sum starts from 0 and takes
 /// fused multiply-adds in one order that the shape alone fixes (docs/kernels.md); bfloat16 operands accumulate in

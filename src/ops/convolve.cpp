@@ -189,16 +189,17 @@ kernels::ConvolveShape described(const Signature& signature, const Shape& x, con
   return shape;
 }
 
-kernels::Convolve kernel_of(const Signature& s, kernels::ConvolveKind kind) {
+kernels::ConvolveShape described_for(const Signature& s, kernels::ConvolveKind kind) {
   switch (kind) {
     case kernels::ConvolveKind::kForward:
-      return {described(s, s.inputs[0], s.inputs[1], s.outputs[0]), kind};
+      return described(s, s.inputs[0], s.inputs[1], s.outputs[0]);
     case kernels::ConvolveKind::kInput:
-      return {described(s, s.outputs[0], s.inputs[1], s.inputs[0]), kind};
+      return described(s, s.outputs[0], s.inputs[1], s.inputs[0]);
     default:
-      return {described(s, s.inputs[0], s.outputs[0], s.inputs[1]), kind};
+      return described(s, s.inputs[0], s.outputs[0], s.inputs[1]);
   }
 }
+kernels::Convolve kernel_of(const Signature& s, kernels::ConvolveKind kind) { return {described_for(s, kind), kind}; }
 
 template <kernels::ConvolveKind kKind>
 Record bilinear(std::string_view name, std::string_view summary, std::string_view shapes) {
@@ -214,6 +215,7 @@ Record bilinear(std::string_view name, std::string_view summary, std::string_vie
     };
   };
   record.workspace = [](const Signature& signature) { return kernel_of(signature, kKind).workspace(); };
+  record.rounds = [](const Signature& s) { return kernels::rounds_itself(described_for(s, kKind), kKind); };
   record.jvp = [](const JvpCall& call) {
     const Array &a = call.tangents[0], &b = call.tangents[1];
     return Arrays{sum_of(a.defined() ? make(*call.node.record, {a, call.inputs[1]}, call.node.attributes) : Array(),

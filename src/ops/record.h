@@ -98,6 +98,9 @@ struct Record {
   Kernel (*prepare)(const Signature& signature) = nullptr;
   /// Bytes of scratch memory that the prepared kernel needs for a run, and finds behind its last output. Null: none.
   std::size_t (*workspace)(const Signature& signature) = nullptr;
+  /// True where the kernel itself rounds the operands that `rounded` names, so that rounding them before changes no
+  /// bit. Null: it never does.
+  bool (*rounds)(const Signature& signature) = nullptr;
   bool epilogue = false;  // the kernel adds a row and applies relu where the pass `epilogue` tells it to
 
   // What the tests and the reference page use.

@@ -12,8 +12,11 @@ class PointWay final : public Convolve::Way {
  public:
   PointWay(const ConvolveShape& shape, ConvolveKind kind) {
     const ContractShape contraction = described(shape, kind);
-    contract_ = shape.rounded && bf16_suits(contraction) ? bf16_contract(contraction) : Contract(contraction);
+    contract_ = rounds(shape, kind) ? bf16_contract(contraction) : Contract(contraction);
     workspace = contract_.workspace();
+  }
+  static bool rounds(const ConvolveShape& shape, ConvolveKind kind) {
+    return shape.rounded && bf16_suits(described(shape, kind));
   }
   void run(void* result, const void* a, const void* b, const void* bias, void* scratch) const override {
     contract_.run(result, a, b, bias, scratch);
@@ -59,6 +62,7 @@ std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, Convolve
   if (is_point(shape)) return std::make_shared<PointWay>(shape, kind);
   if (suits_depthwise3(shape, kind)) return depthwise3_convolution(shape, kind);
   if (is_depthwise(shape)) return depthwise_convolution(shape, kind);
+  if (suits_pairs(shape)) return pair_convolution(shape, kind);
   const bool winograd = suits_winograd(shape);
   if (kind == ConvolveKind::kWeight) return winograd ? winograd_weight_convolution(shape) : weight_convolution(shape);
   if (winograd) return winograd_convolution(shape, kind);
@@ -67,6 +71,10 @@ std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, Convolve
 }
 
 }  // namespace
+
+bool rounds_itself(const ConvolveShape& shape, ConvolveKind kind) {
+  return is_point(shape) ? PointWay::rounds(shape, kind) : suits_pairs(shape);
+}
 
 Convolve::Convolve(const ConvolveShape& shape, ConvolveKind kind) : way_(way_of(shape, kind)) {}
 

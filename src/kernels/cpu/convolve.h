@@ -133,6 +133,10 @@ bool suits_winograd(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> winograd_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// The same for w from x, g.
 std::shared_ptr<const Convolve::Way> winograd_weight_convolution(const ConvolveShape& shape);
+/// Operands that are taken as bfloat16 numbers, by the dot product of pairs: the shapes of suits_winograd, where the
+/// processor has the instruction. Transformed operands are rounded once more.
+bool suits_pairs(const ConvolveShape& shape);
+std::shared_ptr<const Convolve::Way> pair_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// As many groups as channels and outputs: vectors along the channels.
 bool is_depthwise(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> depthwise_convolution(const ConvolveShape& shape, ConvolveKind kind);

@@ -60,53 +60,24 @@ HWY_INLINE void kernel_sum_line(Vector a, Vector b, Vector c, Vector d, Vector& 
   third = hn::Add(middle, d);
 }
 
-/// The 4 x 4 elements of a tile: B^T x B, `channels` channels from 16 pixels to 16 planes that are `plane` apart. Runs
-/// of kRun channels lie `block` apart in a plane.
-template <Size kRun>
-HWY_INLINE void transform_input(const float* const (&pixels)[16], Size channels, float* planes, Size plane,
-                                Size block) {
-  const Floats d;
-  for (Size c = 0; c < channels; c += kFloats) {
-    float* to = planes + c / kRun * block + c % kRun;
-    Vector x[4][4];
-    HWY_UNROLL(16)
-    for (int i = 0; i < 16; ++i) x[i / 4][i % 4] = hn::LoadU(d, pixels[i] + c);
-    HWY_UNROLL(4)
-    for (int j = 0; j < 4; ++j) input_line(x[0][j], x[1][j], x[2][j], x[3][j]);
-    HWY_UNROLL(4)
-    for (int i = 0; i < 4; ++i) {
-      input_line(x[i][0], x[i][1], x[i][2], x[i][3]);
-      HWY_UNROLL(4)
-      for (int j = 0; j < 4; ++j) hn::StoreU(x[i][j], d, to + (4 * i + j) * plane);
-    }
+/// A g of 2 x 2 elements: the first half of A g A^T.
+HWY_INLINE void cotangent_columns(const Vector (&g)[4], Vector (&rows)[4][2]) {
+  HWY_UNROLL(2)
+  for (int j = 0; j < 2; ++j) {
+    const Vector a = g[j], b = g[2 + j];
+    rows[0][j] = a;
+    rows[1][j] = hn::Add(a, b);
+    rows[2][j] = hn::Sub(a, b);
+    rows[3][j] = hn::Neg(b);
   }
 }
 
-/// A g A^T: `channels` channels of 2 x 2 pixels to 16 planes.
-template <Size kRun>
-HWY_INLINE void transform_cotangent(const float* const (&pixels)[4], Size channels, float* planes, Size plane,
-                                    Size block) {
-  const Floats d;
-  for (Size c = 0; c < channels; c += kFloats) {
-    float* to = planes + c / kRun * block + c % kRun;
-    Vector rows[4][2];
-    HWY_UNROLL(2)
-    for (int j = 0; j < 2; ++j) {
-      const Vector a = hn::LoadU(d, pixels[j] + c), b = hn::LoadU(d, pixels[2 + j] + c);
-      rows[0][j] = a;
-      rows[1][j] = hn::Add(a, b);
-      rows[2][j] = hn::Sub(a, b);
-      rows[3][j] = hn::Neg(b);
-    }
-    HWY_UNROLL(4)
-    for (int i = 0; i < 4; ++i) {
-      float* at = to + 4 * i * plane;
-      hn::StoreU(rows[i][0], d, at);
-      hn::StoreU(hn::Add(rows[i][0], rows[i][1]), d, at + plane);
-      hn::StoreU(hn::Sub(rows[i][0], rows[i][1]), d, at + 2 * plane);
-      hn::StoreU(hn::Neg(rows[i][1]), d, at + 3 * plane);
-    }
-  }
+/// A of (a, b): (a, a + b, a - b, -b).
+HWY_INLINE void cotangent_line(Vector a, Vector b, Vector (&to)[4]) {
+  to[0] = a;
+  to[1] = hn::Add(a, b);
+  to[2] = hn::Sub(a, b);
+  to[3] = hn::Neg(b);
 }
 
 /// What becomes of a tile's sums on their way to the result.
@@ -141,19 +112,10 @@ HWY_INLINE void transform_output(const float* from, Size plane, Size columns, fl
   }
 }
 
-/// G w G^T of nine vectors to 16 places that are `plane` apart.
-HWY_INLINE void transform_kernel(const Vector (&w)[9], float* to, Size plane) {
-  const Floats d;
-  Vector rows[4][3];
+/// G w of nine vectors: the first half of G w G^T.
+HWY_INLINE void kernel_columns(const Vector (&w)[9], Vector (&rows)[4][3]) {
   HWY_UNROLL(3)
   for (int j = 0; j < 3; ++j) kernel_line(w[j], w[3 + j], w[6 + j], rows[0][j], rows[1][j], rows[2][j], rows[3][j]);
-  HWY_UNROLL(4)
-  for (int i = 0; i < 4; ++i) {
-    Vector u[4];
-    kernel_line(rows[i][0], rows[i][1], rows[i][2], u[0], u[1], u[2], u[3]);
-    HWY_UNROLL(4)
-    for (int j = 0; j < 4; ++j) hn::StoreU(u[j], d, to + (4 * i + j) * plane);
-  }
 }
 
 /// G^T u G of 16 planes, each the sum of `parts` that are `part` apart, to nine places that are `tap` apart.

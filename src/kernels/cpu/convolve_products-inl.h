@@ -1,0 +1,182 @@
+// How Winograd's transformed operands are multiplied: in float32, or, where PELLUCID_BF16_DOT is defined, as pairs of
+// bfloat16. Included once for each instruction set (Highway's toggle); each has a namespace.
+#if defined(PELLUCID_KERNELS_CPU_CONVOLVE_PRODUCTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PELLUCID_KERNELS_CPU_CONVOLVE_PRODUCTS_INL_H_
+#undef PELLUCID_KERNELS_CPU_CONVOLVE_PRODUCTS_INL_H_
+#else
+#define PELLUCID_KERNELS_CPU_CONVOLVE_PRODUCTS_INL_H_
+#endif
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "hwy/highway.h"
+#include "kernels/cpu/contract_tile-inl.h"
+#include "kernels/cpu/convolve_winograd-inl.h"
+
+#if defined(PELLUCID_BF16_DOT)
+#include "kernels/cpu/contract_bf16_pack-inl.h"
+#define PELLUCID_CONVOLVE_ROOM convolve_bf16_dot
+#define PELLUCID_CONVOLVE_BEFORE PELLUCID_BF16_BEFORE
+#define PELLUCID_CONVOLVE_AFTER HWY_POP_ATTRIBUTES
+#else
+#define PELLUCID_CONVOLVE_ROOM convolve
+#define PELLUCID_CONVOLVE_BEFORE HWY_BEFORE_NAMESPACE();
+#define PELLUCID_CONVOLVE_AFTER HWY_AFTER_NAMESPACE();
+#endif
+
+PELLUCID_CONVOLVE_BEFORE
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace PELLUCID_CONVOLVE_ROOM {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+using contract::RowCut;
+using contract::Size;
+using convolve::Floats;
+using convolve::kFloats;
+using convolve::Vector;
+
+constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
+constexpr Size round_up(Size x, Size to) { return divide_up(x, to) * to; }
+
+#if defined(PELLUCID_BF16_DOT)
+
+using contract_bf16_dot::Pair;
+
+/// `count` tiles below or beside each other, R rows high and two vectors wide: c[i * c_row + j] = the sum over p < k of
+/// the dot products of the pairs s[i * s_row + p * s_k] and v[p * v_k + j], after c itself where `add` is true.
+struct PairRun {
+  const Pair* s = nullptr;
+  Size s_row = 0, s_k = 0;
+  Size s_tile = 0, v_tile = 0, c_tile = 0;  // from one tile to the next
+  const Pair* v = nullptr;
+  Size v_k = 0;
+  Size k = 0;
+  float* c = nullptr;
+  Size c_row = 0;
+  Size count = 0;
+  Size last = 0;
+  bool add = false;
+};
+
+template <int R>
+void run_pairs(const PairRun& t) {
+  const Floats d;
+  constexpr int kBases = (R + 2) / 3;
+  const Size s_row = t.s_row, s_row2 = 2 * t.s_row;
+  const Pair* s_tile = t.s;
+  const Pair* v_tile = t.v;
+  float* c = t.c;
+  for (Size tile = 0; tile < t.count; ++tile, s_tile += t.s_tile, v_tile += t.v_tile, c += t.c_tile) {
+    Vector acc[R][2];
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      acc[i][0] = hn::Zero(d);
+      acc[i][1] = hn::Zero(d);
+      hwy::Prefetch(c + i * t.c_row);
+    }
+    const Pair* s[kBases];
+    HWY_UNROLL(4)
+    for (int i = 0; i < kBases; ++i) s[i] = s_tile + 3 * i * s_row;
+    const Pair* v = v_tile;
+    for (Size p = t.k; p > 0; --p, v += t.v_k) {
+      const auto first = (__m512bh)_mm512_loadu_si512(v), second = (__m512bh)_mm512_loadu_si512(v + kFloats);
+      HWY_UNROLL(12)
+      for (int i = 0; i < R; ++i) {
+        const Pair* at = s[i / 3] + (i % 3 == 0 ? 0 : i % 3 == 1 ? s_row : s_row2);
+        const auto left = (__m512bh)_mm512_set1_epi32(static_cast<int>(*at));
+        acc[i][0].raw = _mm512_dpbf16_ps(acc[i][0].raw, left, first);
+        acc[i][1].raw = _mm512_dpbf16_ps(acc[i][1].raw, left, second);
+      }
+      HWY_UNROLL(4)
+      for (int i = 0; i < kBases; ++i) s[i] += t.s_k;
+    }
+    HWY_UNROLL(12)
+    for (int i = 0; i < R; ++i) {
+      HWY_UNROLL(2)
+      for (int j = 0; j < 2; ++j) {
+        float* to = c + i * t.c_row + j * kFloats;
+        hn::StoreU(t.add ? hn::Add(hn::LoadU(d, to), acc[i][j]) : acc[i][j], d, to);
+      }
+    }
+  }
+}
+
+template <std::size_t... I>
+constexpr auto pair_list(std::index_sequence<I...>) {
+  return std::array<void (*)(const PairRun&), sizeof...(I)>{&run_pairs<static_cast<int>(I) + 1>...};
+}
+inline constexpr auto kPairTiles = pair_list(std::make_index_sequence<contract::kTileRows<float>>());
+
+/// Words of planes are pairs of steps of k that lie one behind the other.
+struct Products {
+  using Word = Pair;
+  using Run = PairRun;
+  static constexpr Size kSteps = 2;
+
+  /// The nearest bfloat16 numbers: what the operands of the convolution are taken as.
+  static HWY_INLINE Vector rounded(Vector x) { return Vector{_mm512_cvtpbh_ps(_mm512_cvtneps_pbh(x.raw))}; }
+  /// Channels from c on of a row whose words are pairs of channels.
+  static HWY_INLINE void put(Vector x, Word* row, Size c) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(row + c / 2), (__m256i)_mm512_cvtneps_pbh(x.raw));
+  }
+  /// Words of the lanes of kSteps steps.
+  static HWY_INLINE void join(const Vector& even, const Vector& odd, Word* to) {
+    hn::StoreU(contract_bf16_dot::pair(even, odd), contract_bf16_dot::PairTag(), to);
+  }
+  static void run_row(const Run& t, Size rows) { kPairTiles[static_cast<std::size_t>(rows - 1)](t); }
+  static void run_column(Run& t, const RowCut& cut) {
+    const Pair* const s = t.s;
+    float* const c = t.c;
+    for (const auto& [rows, count] : {std::pair(cut.high, cut.high_count), std::pair(cut.low, cut.low_count)}) {
+      if (count == 0) continue;
+      t.count = count;
+      t.s_tile = rows * t.s_row;
+      t.c_tile = rows * t.c_row;
+      run_row(t, rows);
+      t.s += count * t.s_tile;
+      t.c += count * t.c_tile;
+    }
+    t.s = s;
+    t.c = c;
+  }
+};
+
+#else
+
+/// Words of planes are numbers.
+struct Products {
+  using Word = float;
+  using Run = contract::TileRun<float>;
+  static constexpr Size kSteps = 1;
+
+  static HWY_INLINE Vector rounded(Vector x) { return x; }
+  static HWY_INLINE void put(Vector x, Word* row, Size c) { hn::StoreU(x, Floats(), row + c); }
+  static HWY_INLINE void join(const Vector& even, const Vector&, Word* to) { hn::StoreU(even, Floats(), to); }
+  static void run_row(const Run& t, Size rows) { contract::tile_function<float>(rows, 2, kFloats)(t); }
+  static void run_column(Run& t, const RowCut& cut) { contract::run_tile_column(t, cut, 2, 0); }
+};
+
+#endif
+
+/// One vector of channels of a pixel.
+HWY_INLINE Vector pixel(const float* at) { return Products::rounded(hn::LoadU(Floats(), at)); }
+
+/// B^T x of one vector of channels of 4 x 4 pixels: the first half of B^T x B.
+HWY_INLINE void input_columns(const float* const (&pixels)[16], Size c, Vector (&x)[4][4]) {
+  HWY_UNROLL(16)
+  for (int i = 0; i < 16; ++i) x[i / 4][i % 4] = pixel(pixels[i] + c);
+  HWY_UNROLL(4)
+  for (int j = 0; j < 4; ++j) convolve::input_line(x[0][j], x[1][j], x[2][j], x[3][j]);
+}
+
+}  // namespace
+}  // namespace PELLUCID_CONVOLVE_ROOM
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+PELLUCID_CONVOLVE_AFTER
+
+#endif  // PELLUCID_KERNELS_CPU_CONVOLVE_PRODUCTS_INL_H_

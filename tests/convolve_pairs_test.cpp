@@ -1,0 +1,96 @@
+// Convolutions by products of pairs of bfloat16: their error, the same bits for any number of threads, bias and relu.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "pellucid/threads.h"
+#include "support/convolutions.h"
+
+namespace pellucid {
+namespace {
+
+std::vector<float> rounded(std::vector<float> x) {
+  for (float& v : x) v = array::to_float(array::to_bfloat16(v));
+  return x;
+}
+
+const std::vector<Setting>& pair_settings() {
+  static const std::vector<Setting> list = {
+      {"64", 2, {1, 12, 12}, {1, 3, 3}, 64, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+      {"odd", 3, {1, 9, 7}, {1, 3, 3}, 80, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+      {"nothing around", 1, {1, 16, 17}, {1, 3, 3}, 64, 80},
+      {"much around", 1, {1, 5, 6}, {1, 3, 3}, 80, 64, 1, {1, 1, 1}, {0, 2, 3}, {0, 2, 3}},
+      {"few tiles", 9, {1, 4, 4}, {1, 3, 3}, 272, 144, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+      {"512", 2, {1, 4, 4}, {1, 3, 3}, 512, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+      {"batch", 1, {1, 6, 5}, {1, 3, 3}, 64, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}, {1, 1, 1}, 2},
+  };
+  return list;
+}
+
+// In bfloat16 the direct sum is exact but for the rounding of its operands; Winograd's transforms are rounded besides.
+TEST(ConvolvePairs, AreAsExactAsRoundedOperandsWithinFour) {
+  for (const Setting& s : pair_settings()) {
+    ConvolveShape shape = shape_of(s);
+    const ConvolveShape plain = shape;
+    shape.rounded = true;
+    if (!kernels::suits_pairs(shape)) GTEST_SKIP() << "no dot products of pairs here";
+    for (const ConvolveKind kind : kKinds) {
+      const Counts counts = counts_of(shape, kind);
+      const std::vector<float> a = draw<float>(counts.a, 12), b = draw<float>(counts.b, 13);
+      const Exact e = exact(shape, kind, widened(a), widened(b));
+      const auto [most, typical] = errors_of(run(shape, kind, a, b), e);
+      const auto [direct_most, direct_typical] = errors_of(direct_sum(plain, kind, rounded(a), rounded(b)), e);
+      EXPECT_LE(most, 4 * direct_most) << s.name << " kind " << static_cast<int>(kind);
+      EXPECT_LE(typical, 2.5 * direct_typical) << s.name << " kind " << static_cast<int>(kind);
+      std::printf("pairs %-14s kind %d: error %.2f (largest), %.2f (root mean square) times that of rounded operands\n",
+                  s.name.c_str(), static_cast<int>(kind), most / direct_most, typical / direct_typical);
+    }
+  }
+}
+
+TEST(ConvolvePairs, HaveTheSameBitsOnAnyNumberOfThreadsAndOfRoundedOperands) {
+  const int before = threads();
+  std::vector<Setting> list = pair_settings();
+  list.push_back({"large", 8, {1, 32, 32}, {1, 3, 3}, 64, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}});
+  for (const Setting& s : list) {
+    ConvolveShape shape = shape_of(s);
+    shape.rounded = true;
+    if (!kernels::suits_pairs(shape)) GTEST_SKIP() << "no dot products of pairs here";
+    for (const ConvolveKind kind : kKinds) {
+      ASSERT_TRUE(kernels::rounds_itself(shape, kind));
+      const Counts counts = counts_of(shape, kind);
+      const std::vector<float> a = draw<float>(counts.a, 14), b = draw<float>(counts.b, 15);
+      const std::vector<float> first = run(shape, kind, rounded(a), rounded(b));
+      for (const int n : {1, 2, 3, 7}) {
+        set_threads(n);
+        const std::vector<float> got = run(shape, kind, a, b);
+        EXPECT_EQ(std::memcmp(got.data(), first.data(), got.size() * sizeof(float)), 0)
+            << s.name << " kind " << static_cast<int>(kind) << " on " << n << " threads";
+      }
+    }
+  }
+  set_threads(before);
+}
+
+TEST(ConvolvePairs, AddBiasAndApplyRelu) {
+  for (const Setting& s : pair_settings()) {
+    ConvolveShape shape = shape_of(s);
+    shape.rounded = true;
+    if (!kernels::suits_pairs(shape)) GTEST_SKIP() << "no dot products of pairs here";
+    if (s.batch != 1) continue;
+    const Counts counts = counts_of(shape, ConvolveKind::kForward);
+    const std::vector<float> a = draw<float>(counts.a, 16), b = draw<float>(counts.b, 17);
+    const std::vector<float> row = draw<float>(shape.outputs, 18);
+    const std::vector<float> plain = run(shape, ConvolveKind::kForward, a, b);
+    shape.bias = shape.relu = true;
+    const std::vector<float> got = run(shape, ConvolveKind::kForward, a, b, row);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const float sum = plain[i] + row[i % static_cast<std::size_t>(shape.outputs)];
+      ASSERT_EQ(got[i], sum > 0 ? sum : 0.0f) << s.name << " element " << i;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pellucid
