@@ -3,7 +3,9 @@
 // peak of multiply-adds, by the definition's number of them (Winograd's F(2 x 2, 3 x 3) needs 16 for 36, so it may pass
 // 100 %); for depthwise kernels it is that of memory where memory is slower. The fastest of many counts, on both sides.
 //
-//   kernels_convolve [--json] [--only TEXT] [--threads N]     TEXT: part of a line's name; N: 1, then 2
+//   kernels_convolve [--json] [--only TEXT] [--threads N] [--bfloat16]
+//
+// TEXT: part of a line's name; N: 1, then 2; --bfloat16: as in bfloat16 precision, beside the same peak of float32.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -102,8 +104,9 @@ double copy_rate(int threads, Size bytes) {
   return bench::plain_loop(threads, n, {arrays[0].get()}, arrays[1].get());
 }
 
-void measure(const Layer& l, int threads, bool json) {
-  const ConvolveShape s = shape_of(l);
+void measure(const Layer& l, int threads, bool json, bool rounded) {
+  ConvolveShape s = shape_of(l);
+  s.rounded = rounded;
   const Size x_size = s.n * s.in[1] * s.in[2] * s.channels, y_size = s.n * s.out[1] * s.out[2] * s.outputs;
   const Size w_size = l.kernel * l.kernel * s.channels / s.groups * s.outputs;
   const double operations = 2.0 * static_cast<double>(y_size * l.kernel * l.kernel * (s.channels / s.groups));
@@ -149,19 +152,22 @@ void measure(const Layer& l, int threads, bool json) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool json = false;
+  bool json = false, rounded = false;
   std::string_view only;
   std::vector<int> threads = {1, 2};
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word == "--json") {
       json = true;
+    } else if (word == "--bfloat16") {
+      rounded = true;
     } else if (word == "--only" && i + 1 < argc) {
       only = argv[++i];
     } else if (word == "--threads" && i + 1 < argc) {
       threads = {std::atoi(argv[++i])};
     } else {
-      std::fprintf(stderr, "kernels_convolve: unknown argument '%s'; it takes --json, --only TEXT, --threads N\n",
+      std::fprintf(stderr,
+                   "kernels_convolve: unknown argument '%s'; it takes --json, --only TEXT, --threads N, --bfloat16\n",
                    argv[i]);
       return 2;
     }
@@ -172,7 +178,7 @@ int main(int argc, char** argv) {
     for (const Layer& l : list) {
       if ((l.name + std::to_string(l.channels) + (l.groups == 1 ? "" : " depthwise")).find(only) == std::string::npos)
         continue;
-      measure(l, n, json);
+      measure(l, n, json, rounded);
     }
   }
   return 0;

@@ -1,6 +1,7 @@
-// Depthwise convolution of pictures by 3 x 3, stride 1 or 2: two by two results at a time, so that what their windows
-// share is loaded once; vectors run along the channels.
+// Depthwise convolution of pictures by 3 x 3, stride 1 or 2: two by two or two by four results at a time, so that what
+// their windows share is loaded once; vectors run along the channels.
 #include "base/thread_pool.h"
+#include "hwy/cache_control.h"
 #include "kernels/cpu/convolve.h"
 #include "kernels/kernels.h"
 
@@ -28,6 +29,7 @@ constexpr Size kTaps = 9;
 constexpr Size kLanes = kLanesOf<float>;
 /// Channels that are done together: their kernel (7 KiB) and the pixels of a tile stay in L1.
 constexpr Size kMostChannels = 192;
+constexpr Size kNear = 12 << 20;         // bytes of both pictures that may be in a cache
 constexpr Size kLeastPiece = 128 << 10;  // multiply-adds: about 10 microseconds, since memory is the bound
 
 /// Tiles along one axis: number i has its results at first + 2 i and the one after, and sees sources from
@@ -41,18 +43,40 @@ struct TileAxis {
 /// product but for stride 2, where it is 2 r - a.
 template <int kSource, int kResult>
 struct Reach {
-  static constexpr int kSide = kSource == 1 ? 3 + kResult : 2;
+  static constexpr int side(int results) { return kSource == 1 ? (results - 1) * kResult + 3 : results / 2 + 1; }
+  /// From the sources of two results to those of the next two.
+  static constexpr int step() { return kSource == 1 ? 2 * kResult : 1; }
   static constexpr int tap(int r, int a) {
     const int t = kSource * r - kResult * a;
     return t >= 0 && t < 3 ? t : -1;
   }
 };
 
+/// Results of a tile along a line, beside two: where there are registers for the sums of four, two tiles are one.
+template <class S, class R>
+inline constexpr int kWidest = kLanes == 16 && std::is_same_v<S, float>&& R::side(2) == 4 ? 4 : 2;
+
 /// The pixels of one tile; what lies outside is a pixel of zeros, or one whose values nobody reads.
-template <class S, int kSide>
+template <class S, class R, int kWide>
 struct Tile {
-  const S* source[kSide * kSide];
-  S* result[4];
+  static constexpr int kHigh = R::side(2), kAcross = R::side(kWide), kResults = 2 * kWide;
+  const S* source[kHigh * kAcross];
+  S* result[kResults];
+  // From a line to the one that the tile below is the first to read, or to write; 0 where they need not be fetched.
+  Size source_ahead = 0, result_ahead = 0;
+
+  /// Fetches a vector of what the tile below needs: the processor does not follow so many short parts of lines.
+  HWY_INLINE void fetch(Size c) const {
+    if (source_ahead == 0) return;
+    constexpr int kFirst = kHigh - R::step(), kLeft = kAcross - R::step() * kWide / 2;
+    HWY_UNROLL(4)
+    for (int r = kFirst; r < kHigh; ++r) {
+      HWY_UNROLL(8)
+      for (int s = kLeft; s < kAcross; ++s) hwy::Prefetch(source[r * kAcross + s] + c + source_ahead);
+    }
+    HWY_UNROLL(8)
+    for (int i = 0; i < kResults; ++i) hwy::Prefetch(result[i] + c + result_ahead);
+  }
 };
 
 /// The channels of one call, in vectors; the last vector of all ends with the last channel.
@@ -62,34 +86,36 @@ struct Channels {
   Size at(Size vector) const { return std::min(vector * kLanes, last); }
 };
 
-/// Four results: each starts from 0 and takes its taps in the order of the source. kernel[vector][tap][lane].
-template <class S, int kSource, int kResult>
-void run_tile(const Tile<S, Reach<kSource, kResult>::kSide>& t, const float* kernel, const Channels& channels,
-              const float* bias, bool relu) {
-  using R = Reach<kSource, kResult>;
+/// The results of a tile: each starts from 0 and takes its taps in the order of the source. kernel[vector][tap][lane].
+template <class S, class R, int kWide>
+void run_tile(const Tile<S, R, kWide>& t, const float* kernel, const Channels& channels, const float* bias, bool relu) {
+  using T = Tile<S, R, kWide>;
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   const float* w = kernel + channels.begin * kTaps * kLanes;
   for (Size v = channels.begin; v < channels.end; ++v, w += kTaps * kLanes) {
     const Size c = channels.at(v);
-    V acc[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+    t.fetch(c);
+    V acc[T::kResults];
+    HWY_UNROLL(8)
+    for (int i = 0; i < T::kResults; ++i) acc[i] = hn::Zero(d);
     V weight[kTaps];
     HWY_UNROLL(9)
     for (int i = 0; i < kTaps; ++i) weight[i] = hn::Load(d, w + i * kLanes);
     HWY_UNROLL(5)
-    for (int r = 0; r < R::kSide; ++r) {
-      HWY_UNROLL(5)
-      for (int s = 0; s < R::kSide; ++s) {
-        const V x = contract::load(d, t.source[r * R::kSide + s] + c);
-        HWY_UNROLL(4)
-        for (int i = 0; i < 4; ++i) {
-          const int high = R::tap(r, i / 2), wide = R::tap(s, i % 2);
+    for (int r = 0; r < T::kHigh; ++r) {
+      HWY_UNROLL(6)
+      for (int s = 0; s < T::kAcross; ++s) {
+        const V x = contract::load(d, t.source[r * T::kAcross + s] + c);
+        HWY_UNROLL(8)
+        for (int i = 0; i < T::kResults; ++i) {
+          const int high = R::tap(r, i / kWide), wide = R::tap(s, i % kWide);
           if (high >= 0 && wide >= 0) acc[i] = hn::MulAdd(x, weight[high * 3 + wide], acc[i]);
         }
       }
     }
-    HWY_UNROLL(4)
-    for (int i = 0; i < 4; ++i) {
+    HWY_UNROLL(8)
+    for (int i = 0; i < T::kResults; ++i) {
       if (bias != nullptr) acc[i] = hn::Add(acc[i], hn::LoadU(d, bias + c));
       if (relu) acc[i] = contract::relu(d, acc[i]);
       contract::store_result<float>(d, acc[i], t.result[i] + c, kLanes);
@@ -97,36 +123,44 @@ void run_tile(const Tile<S, Reach<kSource, kResult>::kSide>& t, const float* ker
   }
 }
 
-/// sums[vector][tap][lane] (+)= the products of a tile of x with its four pixels of g. The sums of a block of channels
-/// stay in L1 while tiles pass; with several tiles in registers, lines of pixels were read in too small parts.
-template <class S, int kStride>
-void sum_tile(const Tile<S, 3 + kStride>& t, const Channels& channels, bool add, float* sums) {
-  using R = Reach<1, kStride>;
+/// sums[vector][tap][lane] (+)= the products of a tile of x with each two by two pixels of g, from the left. The sums
+/// of a block of channels stay in L1 while tiles pass; with several tiles in registers, lines of pixels were read in
+/// too small parts.
+template <class S, class R, int kWide>
+void sum_tile(const Tile<S, R, kWide>& t, const Channels& channels, bool add, float* sums) {
+  using T = Tile<S, R, kWide>;
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   float* to = sums + channels.begin * kTaps * kLanes;
   for (Size v = channels.begin; v < channels.end; ++v, to += kTaps * kLanes) {
     const Size c = channels.at(v);
-    V acc[kTaps], g[4];
+    t.fetch(c);
+    V total[kTaps];
     HWY_UNROLL(9)
-    for (int i = 0; i < kTaps; ++i) acc[i] = hn::Zero(d);
-    HWY_UNROLL(4)
-    for (int i = 0; i < 4; ++i) g[i] = contract::load(d, t.result[i] + c);
-    HWY_UNROLL(5)
-    for (int r = 0; r < R::kSide; ++r) {
+    for (int i = 0; i < kTaps; ++i) total[i] = hn::Load(d, to + i * kLanes);
+    for (int part = 0; part < kWide / 2; ++part) {
+      V acc[kTaps], g[4];
+      HWY_UNROLL(9)
+      for (int i = 0; i < kTaps; ++i) acc[i] = hn::Zero(d);
+      HWY_UNROLL(4)
+      for (int i = 0; i < 4; ++i) g[i] = contract::load(d, t.result[i / 2 * kWide + 2 * part + i % 2] + c);
       HWY_UNROLL(5)
-      for (int s = 0; s < R::kSide; ++s) {
-        const V x = contract::load(d, t.source[r * R::kSide + s] + c);
-        HWY_UNROLL(4)
-        for (int i = 0; i < 4; ++i) {
-          const int high = R::tap(r, i / 2), wide = R::tap(s, i % 2);
-          if (high >= 0 && wide >= 0) acc[high * 3 + wide] = hn::MulAdd(x, g[i], acc[high * 3 + wide]);
+      for (int r = 0; r < T::kHigh; ++r) {
+        HWY_UNROLL(5)
+        for (int s = 0; s < T::kHigh; ++s) {
+          const V x = contract::load(d, t.source[r * T::kAcross + part * R::step() + s] + c);
+          HWY_UNROLL(4)
+          for (int i = 0; i < 4; ++i) {
+            const int high = R::tap(r, i / 2), wide = R::tap(s, i % 2);
+            if (high >= 0 && wide >= 0) acc[high * 3 + wide] = hn::MulAdd(x, g[i], acc[high * 3 + wide]);
+          }
         }
       }
+      HWY_UNROLL(9)
+      for (int i = 0; i < kTaps; ++i) total[i] = add || part > 0 ? hn::Add(total[i], acc[i]) : acc[i];
     }
     HWY_UNROLL(9)
-    for (int i = 0; i < kTaps; ++i)
-      hn::Store(add ? hn::Add(hn::Load(d, to + i * kLanes), acc[i]) : acc[i], d, to + i * kLanes);
+    for (int i = 0; i < kTaps; ++i) hn::Store(total[i], d, to + i * kLanes);
   }
 }
 
@@ -151,6 +185,7 @@ class Tiles {
     vectors = divide_up(channels, kLanes);
     blocks = divide_up(channels, kMostChannels);
     block_vectors = divide_up(divide_up(channels, blocks), 16) * 16 / kLanes;
+    far = shape.n * (source_size() + result_size()) * static_cast<Size>(sizeof(S)) > kNear;
   }
 
   Channels block(Size i) const {
@@ -159,45 +194,14 @@ class Tiles {
   Size rows() const { return axes[0].count; }  // of tiles, of one picture
 
   /// Calls run(tile) for the tiles of a row, from the left; x and y are the row's picture.
-  template <int kSide, class Run>
+  template <class R, class Run>
   HWY_INLINE void over_row(Size row, const S* x, S* y, const S* nothing, S* nobody, const Run& run) const {
-    const S* lines[kSide];
-    S* out[2];
-    const Size wide = source[2], pixel = channels;
-    for (int r = 0; r < kSide; ++r) {
-      const Size at = axes[0].source + row * axes[0].step + r;
-      lines[r] = at >= 0 && at < source[1] ? x + at * wide * pixel : nullptr;
+    Size first = 0;
+    constexpr int kWide = kWidest<S, R>;
+    if constexpr (kWide != 2) {
+      if (!far) first = over_tiles<R, kWide>(row, 0, x, y, nothing, nobody, run);
     }
-    for (int a = 0; a < 2; ++a) {
-      const Size at = axes[0].first + 2 * row + a;
-      out[a] = at >= 0 && at < result[1] ? y + at * result[2] * pixel : nullptr;
-    }
-    Tile<S, kSide> tile;
-    bool before = false;  // the tile to the left is in the table, and nothing of it lies outside to the left or right
-    for (Size i = 0; i < axes[1].count; ++i) {
-      const Size from = axes[1].source + i * axes[1].step, to = axes[1].first + 2 * i;
-      const bool inside = from >= 0 && from + kSide <= wide && to >= 0 && to + 2 <= result[2];
-      if (inside && before) {
-        for (int r = 0; r < kSide; ++r) {
-          const Size step = lines[r] == nullptr ? 0 : axes[1].step * pixel;
-          for (int s = 0; s < kSide; ++s) tile.source[r * kSide + s] += step;
-        }
-        for (int a = 0; a < 4; ++a) tile.result[a] += out[a / 2] == nullptr ? 0 : 2 * pixel;
-      } else {
-        for (int r = 0; r < kSide; ++r) {
-          for (int s = 0; s < kSide; ++s) {
-            const bool exists = lines[r] != nullptr && from + s >= 0 && from + s < wide;
-            tile.source[r * kSide + s] = exists ? lines[r] + (from + s) * pixel : nothing;
-          }
-        }
-        for (int a = 0; a < 4; ++a) {
-          const bool exists = out[a / 2] != nullptr && to + a % 2 >= 0 && to + a % 2 < result[2];
-          tile.result[a] = exists ? out[a / 2] + (to + a % 2) * pixel : nobody;
-        }
-      }
-      before = inside;
-      run(tile);
-    }
+    over_tiles<R, 2>(row, first, x, y, nothing, nobody, run);
   }
 
   Size source_size() const { return volume(source) * channels; }
@@ -207,8 +211,58 @@ class Tiles {
   std::array<TileAxis, 2> axes;
   Size channels = 0, vectors = 0;
   Size blocks = 1, block_vectors = 0;
+  bool far = false;  // pictures do not stay in the cache between one run and the next
 
  private:
+  /// The same for as many tiles kWide results wide as there are from `first` on; the first tile after them.
+  template <class R, int kWide, class Run>
+  HWY_INLINE Size over_tiles(Size row, Size first, const S* x, S* y, const S* nothing, S* nobody,
+                             const Run& run) const {
+    constexpr Size kHigh = R::side(2), kAcross = R::side(kWide), kTogether = kWide / 2;
+    const S* lines[kHigh];
+    S* out[2];
+    const Size wide = source[2], pixel = channels;
+    for (Size r = 0; r < kHigh; ++r) {
+      const Size at = axes[0].source + row * axes[0].step + r;
+      lines[r] = at >= 0 && at < source[1] ? x + at * wide * pixel : nullptr;
+    }
+    for (Size a = 0; a < 2; ++a) {
+      const Size at = axes[0].first + 2 * row + a;
+      out[a] = at >= 0 && at < result[1] ? y + at * result[2] * pixel : nullptr;
+    }
+    Tile<S, R, kWide> tile;
+    if (far) {
+      tile.source_ahead = axes[0].step * wide * pixel;
+      tile.result_ahead = 2 * result[2] * pixel;
+    }
+    bool before = false;  // the tile to the left is in the table, and nothing of it lies outside to the left or right
+    Size i = first;
+    for (; i + kTogether <= axes[1].count; i += kTogether) {
+      const Size from = axes[1].source + i * axes[1].step, to = axes[1].first + 2 * i;
+      const bool inside = from >= 0 && from + kAcross <= wide && to >= 0 && to + kWide <= result[2];
+      if (inside && before) {
+        for (Size r = 0; r < kHigh; ++r) {
+          const Size step = lines[r] == nullptr ? 0 : kTogether * axes[1].step * pixel;
+          for (Size s = 0; s < kAcross; ++s) tile.source[r * kAcross + s] += step;
+        }
+        for (Size a = 0; a < 2 * kWide; ++a) tile.result[a] += out[a / kWide] == nullptr ? 0 : kWide * pixel;
+      } else {
+        for (Size r = 0; r < kHigh; ++r) {
+          for (Size s = 0; s < kAcross; ++s) {
+            const bool exists = lines[r] != nullptr && from + s >= 0 && from + s < wide;
+            tile.source[r * kAcross + s] = exists ? lines[r] + (from + s) * pixel : nothing;
+          }
+        }
+        for (Size a = 0; a < 2 * kWide; ++a) {
+          const bool exists = out[a / kWide] != nullptr && to + a % kWide >= 0 && to + a % kWide < result[2];
+          tile.result[a] = exists ? out[a / kWide] + (to + a % kWide) * pixel : nobody;
+        }
+      }
+      before = inside;
+      run(tile);
+    }
+    return i;
+  }
   static Size floor_half(Size x) { return (x - (x & 1)) / 2; }
 };
 
@@ -282,16 +336,14 @@ class Depthwise3Way final : public Convolve::Way {
 
   template <int kSource, int kResult>
   void run_rows(const Rows& of) const {
-    constexpr int kSide = Reach<kSource, kResult>::kSide;
+    using R = Reach<kSource, kResult>;
     for (Size block = 0; block < tiles_.blocks; ++block) {
       const Channels channels = tiles_.block(block);
       for (Size i = of.first; i < of.end; ++i) {
         const Size image = i / tiles_.rows();
-        tiles_.template over_row<kSide>(
+        tiles_.template over_row<R>(
             i % tiles_.rows(), of.x + image * tiles_.source_size(), of.y + image * tiles_.result_size(), of.nothing,
-            of.nobody, [&](const Tile<S, kSide>& tile) HWY_ATTR {
-              run_tile<S, kSource, kResult>(tile, of.kernel, channels, of.bias, shape_.relu);
-            });
+            of.nobody, [&](const auto& tile) HWY_ATTR { run_tile(tile, of.kernel, channels, of.bias, shape_.relu); });
       }
     }
   }
@@ -357,7 +409,6 @@ class Depthwise3WeightWay final : public Convolve::Way {
 
   template <int kStride>
   void sum_part(Size piece, const S* x, const S* g, const S* nothing, float* sums) const {
-    constexpr int kSide = 3 + kStride;
     const Channels channels = tiles_.block(piece % tiles_.blocks);
     const Size part = piece / tiles_.blocks % parts_, batch = piece / tiles_.blocks / parts_;
     x += batch * shape_.n * tiles_.source_size();
@@ -368,12 +419,12 @@ class Depthwise3WeightWay final : public Convolve::Way {
     for (Size i = first; i < end; ++i) {
       const Size image = i / tiles_.rows();
       // Nothing is written through the table of results: the pixels of g are read.
-      tiles_.template over_row<kSide>(i % tiles_.rows(), x + image * tiles_.source_size(),
-                                      const_cast<S*>(g) + image * tiles_.result_size(), nothing,
-                                      const_cast<S*>(nothing), [&](const Tile<S, kSide>& tile) HWY_ATTR {
-                                        sum_tile<S, kStride>(tile, channels, add, sums);
-                                        add = true;
-                                      });
+      tiles_.template over_row<Reach<1, kStride>>(i % tiles_.rows(), x + image * tiles_.source_size(),
+                                                  const_cast<S*>(g) + image * tiles_.result_size(), nothing,
+                                                  const_cast<S*>(nothing), [&](const auto& tile) HWY_ATTR {
+                                                    sum_tile(tile, channels, add, sums);
+                                                    add = true;
+                                                  });
     }
   }
 
@@ -405,16 +456,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-bool suits_depthwise3(const ConvolveShape& s, ConvolveKind kind) {
+bool suits_depthwise3(const ConvolveShape& s, ConvolveKind) {
   const bool one = s.in[0] == 1 && s.out[0] == 1 && s.low[0] == 0;
-  // With stride 2 every pixel of x is new to the tile that first sees it. Where they come from memory, the strips that
-  // the other way copies are read better than tiles' short parts of five lines: 1.3 times faster.
-  constexpr std::int64_t kCached = 16 << 20;
-  const bool from_memory = s.stride[1] == 2 && kind != ConvolveKind::kInput &&
-                           s.batch * s.n * volume(s.in) * s.channels * size_of(s.dtype) > kCached;
   const bool square = s.kernel == Position{1, 3, 3} && s.stride[1] == s.stride[2] && s.stride[1] <= 2;
   return is_depthwise(s) && one && square && s.stride[0] == 1 && volume(s.dilation) == 1 && volume(s.out) > 0 &&
-         s.channels >= 16 && s.dtype != DType::kFloat64 && !from_memory;
+         s.channels >= 16 && s.dtype != DType::kFloat64;
 }
 
 std::shared_ptr<const Convolve::Way> depthwise3_convolution(const ConvolveShape& shape, ConvolveKind kind) {

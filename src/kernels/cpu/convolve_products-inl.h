@@ -107,15 +107,19 @@ void run_pairs(const PairRun& t) {
 
 template <std::size_t... I>
 constexpr auto pair_list(std::index_sequence<I...>) {
-  return std::array<void (*)(const PairRun&), sizeof...(I)>{&run_pairs<static_cast<int>(I) + 1>...};
+  return std::array<void (*)(const PairRun&), sizeof...(I)>{&run_pairs<2 * static_cast<int>(I) + 2>...};
 }
-inline constexpr auto kPairTiles = pair_list(std::make_index_sequence<contract::kTileRows<float>>());
+/// Of even heights alone, which keeps the library small.
+inline constexpr auto kPairTiles = pair_list(std::make_index_sequence<contract::kTileRows<float> / 2>());
 
 /// Words of planes are pairs of steps of k that lie one behind the other.
 struct Products {
   using Word = Pair;
   using Run = PairRun;
   static constexpr Size kSteps = 2;
+  /// Rows of no account behind the last one, which are read and written: tiles come from the top, so that what one
+  /// writes too much of belongs to the next.
+  static constexpr Size kSpare = 1;
 
   /// The nearest bfloat16 numbers: what the operands of the convolution are taken as.
   static HWY_INLINE Vector rounded(Vector x) { return Vector{_mm512_cvtpbh_ps(_mm512_cvtneps_pbh(x.raw))}; }
@@ -127,7 +131,7 @@ struct Products {
   static HWY_INLINE void join(const Vector& even, const Vector& odd, Word* to) {
     hn::StoreU(contract_bf16_dot::pair(even, odd), contract_bf16_dot::PairTag(), to);
   }
-  static void run_row(const Run& t, Size rows) { kPairTiles[static_cast<std::size_t>(rows - 1)](t); }
+  static void run_row(const Run& t, Size rows) { kPairTiles[static_cast<std::size_t>((rows - 1) / 2)](t); }
   static void run_column(Run& t, const RowCut& cut) {
     const Pair* const s = t.s;
     float* const c = t.c;
@@ -151,7 +155,7 @@ struct Products {
 struct Products {
   using Word = float;
   using Run = contract::TileRun<float>;
-  static constexpr Size kSteps = 1;
+  static constexpr Size kSteps = 1, kSpare = 0;
 
   static HWY_INLINE Vector rounded(Vector x) { return x; }
   static HWY_INLINE void put(Vector x, Word* row, Size c) { hn::StoreU(x, Floats(), row + c); }

@@ -75,8 +75,8 @@ WinogradWay::WinogradWay(const ConvolveShape& shape, ConvolveKind kind) : shape_
   blocks_ = divide_up(tiles_, block_tiles_);
   kernel_plane_ = divide_up(columns_, kPanel) * panel_pitch() + kLine;
   kernel_size_ = round_up(16 * kernel_plane_, kLine);
-  plane_ = (shared_ ? tiles_ : block_tiles_) * words_ + kLine;
-  sums_plane_ = block_tiles_ * kGroup + kLine;
+  plane_ = ((shared_ ? tiles_ : block_tiles_) + Products::kSpare) * words_ + kLine;
+  sums_plane_ = (block_tiles_ + Products::kSpare) * kGroup + kLine;
   slot_ = round_up(16 * sums_plane_ + (shared_ ? 0 : 16 * plane_) + k_, 2 * kLine);
   workspace = static_cast<std::size_t>(kernel_size_ + (shared_ ? 16 * plane_ : 0) + slot_ * threads_ + 2 * kLine) *
               sizeof(float);
