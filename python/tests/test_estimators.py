@@ -252,6 +252,9 @@ def test_what_is_wrong_is_said():
         bad = X.copy()
         bad[3, 1] = np.inf
         fit(bad, LABELS)
+    with pytest.raises(ValueError, match="contains infinity: row 3, column 1"):
+        bad[0, 0] = np.nan  # a missing value does not hide it
+        fit(bad, LABELS)
     with pytest.raises(ValueError, match="Complex data not supported"):
         fit(X + 1j, LABELS)
     with pytest.raises(ValueError, match="X: "):

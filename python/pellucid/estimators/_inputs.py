@@ -212,8 +212,11 @@ def _check_finite(features):
         found = features.values.find_infinite()
         if found is not None:
             raise ValueError(f"Input X contains infinity: column '{found[0]}', row {found[1]}; replace it or leave the row out.")
-    elif features.values.dtype.kind == "f" and np.isinf(features.values.sum(dtype=np.float64)):
-        at = np.argwhere(np.isinf(features.values))
+    elif features.values.dtype.kind == "f":
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(features.values.sum()):
+                return
+        at = np.argwhere(np.isinf(features.values))  # the sum of finite numbers may be too large, or one be missing
         if len(at):
             raise ValueError(f"Input X contains infinity: row {at[0][0]}, column {at[0][1]}; replace it or leave the row out.")
 
