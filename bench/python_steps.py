@@ -4,8 +4,9 @@
     python bench/python_steps.py [WORKLOAD...]
 
 Prints one JSON line for each workload, in microseconds per step, as bench/steps and the peers do. With
---against build/release/bench/steps it runs that program in turn with itself, three rounds, and prints how much longer a
-step takes from Python than from C++; PELLUCID_BENCH_SECONDS=S times each workload for S seconds.
+--against build/release/bench/steps it runs that program in turn with itself, three rounds for each workload, prints how much
+longer a step takes from Python than from C++, and exits with 1 where that is more than 2 us and more than 3 %.
+PELLUCID_BENCH_SECONDS=S times each workload for S seconds.
 """
 
 import argparse
@@ -139,18 +140,21 @@ def measure(name):
 
 
 def against(program, names, rounds=3):
-    fastest = {}
-    for _ in range(rounds):
-        for peer, command in (("python", [sys.executable, __file__]), ("c++", [program])):
-            named = [n for n in names if peer == "python" or n != "xor_module"]
-            lines = subprocess.run(command + named, check=True, capture_output=True, text=True).stdout.splitlines()
-            for line in map(json.loads, lines):
-                key = line["workload"], peer
-                fastest[key] = min(fastest.get(key, float("inf")), line["us_min"])
+    """Each workload from Python and from C++ in turn. The fastest of each side count, the rounds show what noise there is."""
+    held = True
     for name in names:
-        ours, theirs = fastest[name, "python"], fastest["xor" if name == "xor_module" else name, "c++"]
+        twin = "xor" if name == "xor_module" else name
+        pairs = []
+        for _ in range(rounds):
+            lines = [subprocess.run([*command, called], check=True, capture_output=True, text=True).stdout
+                     for command, called in (([sys.executable, __file__], name), ([program], twin))]
+            pairs.append([json.loads(line)["us_min"] for line in lines])
+        ours, theirs = (min(side) for side in zip(*pairs))
+        held = held and ours - theirs <= max(2, 0.03 * theirs)
         print(f"{name:16} C++ {theirs:11.2f} us   Python {ours:11.2f} us   {ours - theirs:+9.2f} us "
-              f"{100 * (ours / theirs - 1):+7.1f} %", flush=True)
+              f"{100 * (ours / theirs - 1):+7.1f} %   rounds: " + " ".join(f"{100 * (p / c - 1):+.1f}" for p, c in pairs),
+              flush=True)
+    return 0 if held else 1
 
 
 def main():
@@ -168,4 +172,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
