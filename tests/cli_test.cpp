@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -118,6 +119,42 @@ TEST(Program, LearnsATableOfNumbers) {
   EXPECT_LT(test["baseline"]["r2"], 0.1);
   const Outcome predict = place.run("predict prices.safetensors prices.csv");
   EXPECT_TRUE(predict.out.starts_with("price,price_lower,price_upper\n")) << predict.out;
+}
+
+TEST(Program, LearnsOnALogScale) {
+  const Place place;
+  std::string text = "x,z,price\n";
+  for (int i = 0; i < 200; ++i) {
+    const double x = std::sin(i), price = std::exp(2 * x + (i % 40 == 0 ? 4 : 0));
+    text += io::to_text(x) + (i % 40 == 0 ? ",1," : ",0,") + io::to_text(price) + "\n";
+  }
+  place.write("prices.csv", text);
+  const std::string train = "train prices.csv --target price --epochs 5 ";
+  EXPECT_NE(place.run(train).out.find("  note: a few values are far above the others (skewness"), std::string::npos);
+  const Outcome logs = place.run(train + "--log-target --report page.html");
+  ASSERT_EQ(logs.status, 0) << logs.err;
+  EXPECT_NE(logs.out.find(", learned on a log scale\n"), std::string::npos) << logs.out;
+  EXPECT_EQ(logs.out.find("skewness"), std::string::npos) << logs.out;
+  EXPECT_NE(place.read("page.html").find("It was learned on a log scale."), std::string::npos);
+  EXPECT_NE(place.run("inspect prices.safetensors").out.find("predicts: price, a number: exp("), std::string::npos);
+  const Outcome said = place.run("predict prices.safetensors prices.csv");
+  std::istringstream lines(said.out);
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    double value = 0, low = 0, high = 0;
+    ASSERT_EQ(std::sscanf(line.c_str(), "%lf,%lf,%lf", &value, &low, &high), 3) << line;
+    EXPECT_GT(low, 0);
+    EXPECT_LE(low, high);
+  }
+  EXPECT_EQ(place.run("evaluate prices.safetensors prices.csv").status, 0);
+  place.write("zero.csv", "x,z,price\n1,0,0\n2,0,3\n");
+  const Outcome zero = place.run("evaluate prices.safetensors zero.csv");
+  EXPECT_EQ(zero.status, 1);
+  EXPECT_NE(zero.err.find("is 0 in row 1, and the model predicts its logarithm"), std::string::npos) << zero.err;
+  const Outcome classes = place.run("train prices.csv --target z --log-target");
+  EXPECT_EQ(classes.status, 2);
+  EXPECT_NE(classes.err.find("--log-target is for numbers, and 'z' is of classes"), std::string::npos) << classes.err;
 }
 
 TEST(Program, LearnsFoldersOfPictures) {

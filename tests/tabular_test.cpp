@@ -69,6 +69,38 @@ TEST(Tabular, LearnsFromArrays) {
                "fit_table: y has shape [299], and x has 300 rows; give one number for each row");
 }
 
+TEST(Tabular, ALogTargetIsInTheFile) {
+  const Array x = random::normal(random::key(3), {300, 2}, 0, 1, float64);
+  const Array noise = random::normal(random::key(4), {300}, 0, 0.2, float64);
+  const Array y = exp(reshape(sum(x * Array::from(std::vector<double>{2, -1}), {1}), {-1}) + noise);
+  for (const bool fast : {false, true}) {
+    TableOptions options = kSmall;
+    options.fast = fast;
+    if (fast) options.learning_rate = 0.02;
+    options.log_target = true;
+    TableFit fit = fit_table(x, y, options);
+    const auto path = (std::filesystem::temp_directory_path() / "pellucid_log_test.safetensors").string();
+    fit.model.save(path);
+    TableModel loaded = TableModel::load(path);
+    const Array said = loaded.predict(x);
+    EXPECT_EQ(said.to_vector<double>(), fit.model.predict(x).to_vector<double>());
+    // The error is a share of each value, small ones as large ones.
+    EXPECT_LT(mean(square(log(said) - log(y))).item<double>(), 0.2);
+    EXPECT_TRUE(nlohmann::json::parse(loaded.record).at("recipe").at("log_target"));
+    std::filesystem::remove(path);
+    // The metric of each epoch is in units of the target.
+    const double error = sqrt(mean(square(said - y))).item<double>();
+    EXPECT_GT(fit.training.history.back().metrics[0], error / 2);
+    EXPECT_LT(fit.training.history.back().metrics[0], error * 4);
+    if (fast) continue;
+    const Array bounds = loaded.intervals(x), low = slice(bounds, 1, 0, 1), high = slice(bounds, 1, 1, 2);
+    EXPECT_GT(min(low).item<double>(), 0);
+    const Array column = reshape(y, {-1, 1});
+    const Array inside = logical_and(less_equal(low, column), less_equal(column, high));
+    EXPECT_GE(mean(astype(inside, float64)).item<double>(), 0.85);
+  }
+}
+
 TEST(Tabular, IntervalsHoldWhatTheyPromise) {
   // Noise that grows with x: the intervals must, too.
   const Array x = random::uniform(random::key(3), {600, 1}, 0, 4, float64);
@@ -238,6 +270,7 @@ TEST(Tabular, OptionsThatDoNotFit) {
           "sample_weights: -1 of row 0 must be finite and not below 0");
   refused({.class_weights = {{"maybe", 2}}}, "class_weights: 'maybe' is no class of 'kind'");
   refused({.class_weights = {{"yes", 0}}}, "class_weights: 0 of 'yes' must be above 0");
+  refused({.log_target = true}, "log_target is for numbers, and 'kind' is of classes; leave it out");
   refused({.hidden = std::vector<std::int64_t>{8, 0}},
           "hidden: a layer of size 0 stands among the others; sizes are positive");
   refused({.activation = "swoosh"}, "activation swoosh is not known; take one of: relu,");

@@ -114,6 +114,51 @@ TEST(Target, EncodesNumbersByTheTrainingRows) {
   EXPECT_EQ(fit(column({"7", "7", "7"}), Task::kRegression).scale, 1);
 }
 
+TEST(Target, ALogScaleIsUndone) {
+  const io::Table table = column({"1", "10", "100", "1000", ""});
+  const Target target = data::fit_target(table, "y", Task::kRegression, data::Rows{0, 1, 2, 3, 4}, true);
+  EXPECT_TRUE(target.is_log());
+  EXPECT_NEAR(target.log_mean, 1.5 * std::log(10), 1e-12);
+  EXPECT_NEAR(target.log_scale, std::sqrt(1.25) * std::log(10), 1e-12);
+  EXPECT_EQ(target.mean, 277.75);
+  const Array y = data::encode_target(target, table, data::Rows{0, 3});
+  EXPECT_NEAR(y.to_vector<float>()[0], -1.5 / std::sqrt(1.25), 1e-6);
+  const std::vector<double> back = data::in_units(target, y).to_vector<double>();
+  EXPECT_NEAR(back[0], 1, 1e-6);
+  EXPECT_NEAR(back[1], 1000, 1e-3);
+  // The value is kept within the range of training, and its bounds are above 0.
+  const io::Table said = data::decode_predictions(target, Array{{9, -3, 3}});
+  EXPECT_EQ(said.at("y").numbers[0], 1000);
+  EXPECT_NEAR(said.at("y_lower").numbers[0], std::exp(target.log_mean - 3 * target.log_scale), 1e-9);
+  EXPECT_EQ(message_of([] {
+              data::fit_target(column({"1", "0"}), "y", Task::kRegression, data::Rows{0, 1}, true);
+            }),
+            "target 'y' of 'x.csv' is 0 in row 2, which has no logarithm; train without log_target, or leave the row "
+            "out");
+  EXPECT_EQ(message_of([] {
+              data::fit_target(column({"a", "b"}), "y", {}, data::Rows{0, 1}, true);
+            }),
+            "target 'y' of 'x.csv' is of classes, and a log scale is for numbers; leave log_target out");
+  EXPECT_EQ(message_of([&] {
+              data::encode_target(target, column({"3", "-2"}), data::Rows{0, 1});
+            }),
+            "target 'y' of 'x.csv' is -2 in row 2, and the model predicts its logarithm; correct it, or leave the row "
+            "out");
+}
+
+TEST(Target, SkewnessTellsWhereALogScaleMayServe) {
+  EXPECT_EQ(data::skewness(std::vector<double>{1, 2, 3}), 0);
+  EXPECT_NEAR(data::skewness(std::vector<double>{0, 0, 0, 1, std::nan("")}), 1.1547005383792515, 1e-12);
+  EXPECT_EQ(data::skewness(std::vector<double>{0, 5}), 0);
+  EXPECT_EQ(data::skewness(std::vector<double>{4, 4, 4}), 0);
+  std::vector<double> sizes;
+  for (int i = 0; i < 100; ++i) sizes.push_back(std::exp2(i / 8.0));
+  EXPECT_TRUE(data::suits_log(sizes));
+  sizes.push_back(0);
+  EXPECT_FALSE(data::suits_log(sizes)) << "0 has no logarithm";
+  EXPECT_FALSE(data::suits_log(std::vector<double>{1, 2, 3, 4, 9})) << "not skewed enough";
+}
+
 TEST(Target, PredictionsBecomeATable) {
   const Target classes = fit(column({"no", "yes", "yes"}));
   const io::Table predicted = data::decode_predictions(classes, Array{{0.3, 0.7}, {0.5, 0.5}, {0.9, 0.1}});

@@ -61,18 +61,16 @@ std::vector<ColumnInputs> column_inputs(const data::Preprocessing& table) {
 
 Array predicted_numbers(const data::Target& target, const Array& output) {
   const Array value = slice(output, 1, 0, 1);
-  return clip(astype(value, float64) * target.scale + target.mean, target.low, target.high).evaluate();
+  return clip(data::in_units(target, value), target.low, target.high).evaluate();
 }
 
 PredictedIntervals predicted_intervals(const data::Target& target, const Array& output) {
   if (output.size(1) != 3) return {};
-  const Array bounds = astype(output, float64) * target.scale + target.mean;
+  const Array bounds = data::in_units(target, output);
   return {.low = slice(bounds, 1, 1, 2).evaluate(), .high = slice(bounds, 1, 2, 3).evaluate()};
 }
 
-Array true_numbers(const data::Target& target, const Array& y) {
-  return (astype(y, float64) * target.scale + target.mean).evaluate();
-}
+Array true_numbers(const data::Target& target, const Array& y) { return data::in_units(target, y).evaluate(); }
 
 Assessed assess(const Model& model, const Array& output, const Array& y, const AssessOptions& options) {
   const data::Target& target = model.target;

@@ -190,8 +190,9 @@ std::string target_text(const Model& model) {
   if (target.task == data::Task::kRegression) {
     return html::paragraph(
         fmt::format("To be predicted: {}, a number; in training its mean was {:.6g}, its standard deviation {:.6g}, "
-                    "its range {:.6g} to {:.6g}.",
-                    target.name, target.mean, target.scale, target.low, target.high));
+                    "its range {:.6g} to {:.6g}.{}",
+                    target.name, target.mean, target.scale, target.low, target.high,
+                    target.is_log() ? " It was learned on a log scale." : ""));
   }
   std::string text =
       html::paragraph(fmt::format("To be predicted: {}, one of {} classes.", target.name, target.classes.size()));

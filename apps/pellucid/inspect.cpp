@@ -134,8 +134,10 @@ int run(const InspectOptions& options) {
     say("predicts: {}, one of {} classes: {}\n\n", target.name, target.classes.size(),
         shortened(fmt::format("{}", fmt::join(target.classes, ", ")), 200));
   } else {
-    say("predicts: {}, a number: {:.6g} + {:.6g} times the network's output, within {:.6g} to {:.6g}\n\n", target.name,
-        target.mean, target.scale, target.low, target.high);
+    const bool is_log = target.is_log();
+    say("predicts: {}, a number: {}{:.6g} + {:.6g} times the network's output{}, within {:.6g} to {:.6g}\n\n",
+        target.name, is_log ? "exp(" : "", is_log ? target.log_mean : target.mean,
+        is_log ? target.log_scale : target.scale, is_log ? ")" : "", target.low, target.high);
   }
   say("network\n");
   say(indented(nn::summary(model.network, zeros(input_shape(model)))));

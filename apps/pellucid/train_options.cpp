@@ -71,6 +71,9 @@ void add_train(CLI::App& program, Action& action) {
                                                                                {"none", data::Scaling::kNone}})))
       ->type_name("KIND")
       ->group("Data");
+  verb.add_flag("--log-target", t.log_target,
+                "Numbers above 0: learn the target's logarithm, so that errors of the same share count the same")
+      ->group("Data");
   verb.add_option("--group", t.group, "The column that says which rows belong together: they are held out together")
       ->type_name("COLUMN")
       ->group("Data");

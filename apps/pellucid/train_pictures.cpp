@@ -86,10 +86,12 @@ void check_options(const TrainOptions& options) {
     usage("--target, --task regression, --ignore and --test are for tables, and '{}' holds pictures", options.data);
   }
   if (!options.schema.empty() || options.folds > 0 || !options.oof.empty() || !table.group.empty() ||
-      !table.time_column.empty() || !table.weight.empty() || table.scaling != data::Scaling::kRobust) {
+      !table.time_column.empty() || !table.weight.empty() || table.scaling != data::Scaling::kRobust ||
+      table.log_target) {
     usage(
-        "--schema, --group, --time-column, --weight, --scaling, --folds and --oof are for tables, and '{}' holds "
-        "pictures",
+        "--schema, --group, --time-column, --weight, --scaling, --log-target, --folds and --oof are for tables, and "
+        "'{}' "
+        "holds pictures",
         options.data);
   }
   if (table.fast || table.ensemble || table.time || table.tune || !options.class_weights.empty()) {

@@ -1,5 +1,6 @@
 // Training on a table: the library's fit_table, and what is shown of it.
 #include <optional>
+#include <span>
 
 #include "columns.h"
 #include "folds.h"
@@ -65,8 +66,13 @@ void show_table(const TrainOptions& options, const TablePlan& plan, const io::Ta
     say("target: {}{}: {} classes: {}\n", target.name, why, target.classes.size(),
         class_list(target, plan.class_counts));
   } else {
-    say("target: {}{}: a number, mean {:.6g}, standard deviation {:.6g}, from {:.6g} to {:.6g}\n", target.name, why,
-        target.mean, target.scale, target.low, target.high);
+    say("target: {}{}: a number, mean {:.6g}, standard deviation {:.6g}, from {:.6g} to {:.6g}{}\n", target.name, why,
+        target.mean, target.scale, target.low, target.high, target.is_log() ? ", learned on a log scale" : "");
+    const std::span<const double> numbers = table.at(target.name).numbers;
+    if (!target.is_log() && data::suits_log(numbers)) {
+      say("  note: a few values are far above the others (skewness {:.3g}); --log-target learns errors as shares\n",
+          data::skewness(numbers));
+    }
   }
   show_columns(preprocessing, table);
 }

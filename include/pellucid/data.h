@@ -52,19 +52,32 @@ struct Target {
   std::vector<std::string> classes;  // classification: ascending, as numbers where all are numbers
   double mean = 0, scale = 1;        // regression: the network predicts (y - mean) / scale
   double low = 0, high = 0;          // regression: the range seen; predictions are kept within it
+  /// Regression on a log scale: the network predicts (log y - log_mean) / log_scale instead. Where log_scale is 0, not.
+  double log_mean = 0, log_scale = 0;
+  bool is_log() const { return log_scale > 0; }
 };
 
 /// The rows that have a target; the others cannot be learned from.
 Rows labelled_rows(const Table& table, const std::string& target);
 
-/// Classes are those of all labelled rows; mean, standard deviation and range are those of `training`. Throws Error: no
-/// such column, no labelled row, one class only, as many classes as rows; where the task is regression, text or a
-/// number beyond 1e150.
+/// Classes are those of all labelled rows; mean, standard deviation and range are those of `training`. With `log`,
+/// numbers are put on a log scale. Throws Error: no such column, no labelled row, one class only, as many classes as
+/// rows; where the task is regression, text or a number beyond 1e150; with `log`, classes or a number not above 0.
 Target fit_target(const Table& table, const std::string& name, std::optional<Task> task,
-                  std::span<const std::int64_t> training);
+                  std::span<const std::int64_t> training, bool log = false);
+
+/// From standardised values of any shape to float64 in units of the target; they are not kept within its range.
+Array in_units(const Target& target, const Array& standardised);
+/// The third standardised moment, mean (x - mean)^3 / deviation^3, of the numbers that are not missing: 0 where they
+/// lie evenly about their mean, above 0 where some are far above it; 0 for fewer than three, or equal ones.
+double skewness(std::span<const double> numbers);
+/// True where all numbers are above 0, their skewness is above 2 and that of their logarithms less than half of it:
+/// then a log scale may serve.
+bool suits_log(std::span<const double> numbers);
 
 /// Classification: int64 (rows), a class each. Regression: float32 (rows, 1), standardised. Throws Error where a row's
-/// value is missing, not a known class, not a number, or too large for float32 once standardised.
+/// value is missing, not a known class, not a number, on a log scale not above 0, or too large for float32 once
+/// standardised.
 Array encode_target(const Target& target, const Table& table, std::span<const std::int64_t> rows);
 /// The same class numbers on the host; -1 where missing. Empty for regression.
 std::vector<std::int32_t> class_numbers(const Target& target, const Table& table);

@@ -55,6 +55,10 @@ struct TableOptions {
   std::string group = {}, time_column = {}, weight = {};
   /// Rows of the table for the last test, in the place of a share.
   data::Rows test_rows = {};
+  /// Regression: learn the logarithm of the target, which must be above 0, so that errors of the same share count the
+  /// same; predictions and intervals are in its own units. A prediction is then the middle of what may be, not the
+  /// mean.
+  bool log_target = false;
   /// How numbers are brought to scale.
   data::Scaling scaling = data::Scaling::kRobust;
   /// How much each row of the table counts; empty: all the same.

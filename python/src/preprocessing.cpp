@@ -36,6 +36,9 @@ void bind_target(nb::module_& m) {
       .def_ro("classes", &Target::classes, "Ascending, as numbers where all are numbers; texts.")
       .def_ro("mean", &Target::mean, "Regression: the network predicts (y - mean) / scale.")
       .def_ro("scale", &Target::scale)
+      .def_ro("log_mean", &Target::log_mean,
+              "Where log_scale is above 0, the network predicts (log y - log_mean) / log_scale.")
+      .def_ro("log_scale", &Target::log_scale)
       .def_ro("low", &Target::low, "Regression: the range seen; predictions are kept within it.")
       .def_ro("high", &Target::high)
       .def("__repr__", [](const Target& t) {
@@ -65,12 +68,15 @@ void bind_target(nb::module_& m) {
       nb::arg("table"), nb::arg("target"), "The rows that have a target.");
   m.def(
       "fit_target",
-      [](nb::handle table, const std::string& name, const std::optional<std::string>& task, nb::handle training) {
+      [](nb::handle table, const std::string& name, const std::optional<std::string>& task, nb::handle training,
+         bool log) {
         const io::Table t = table_of_object(table);
-        return fit_target(t, name, task ? std::optional(task_of(*task)) : std::nullopt, rows_of(training, t));
+        return fit_target(t, name, task ? std::optional(task_of(*task)) : std::nullopt, rows_of(training, t), log);
       },
       nb::arg("table"), nb::arg("name"), nb::arg("task").none() = nb::none(), nb::arg("training").none() = nb::none(),
-      "A Target: classes of all labelled rows; mean, deviation and range of the training rows (all by default).");
+      nb::arg("log") = false,
+      "A Target: classes of all labelled rows; mean, deviation and range of the training rows (all by default). "
+      "log: numbers, all above 0, on a log scale.");
   m.def(
       "encode_target",
       [](const Target& target, nb::handle table, nb::handle rows) {

@@ -37,6 +37,7 @@ void take_training(const Options& o, TableOptions& options) {
   o.take("epochs", options.epochs, kInteger);
   o.take("patience", options.patience, kInteger);
   o.take("max_seconds", options.max_seconds, kNumber);
+  o.take("log_target", options.log_target, kBool);
   o.take("precision", options.precision, kText);
   o.take("calibrate", options.calibrate, kBool);
   o.take("seed", options.seed, "an integer from 0 on");

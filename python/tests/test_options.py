@@ -111,6 +111,12 @@ def test_weights_test_rows_scaling_and_schemas():
     plain, standard = (pl.fit_table(t, "price", scaling=s, **FEW).model.predict(t).numpy() for s in ("robust", "standard"))
     assert not np.array_equal(plain, standard)
 
+    above = {**t, "price": np.exp(t["price"])}
+    model = pl.fit_table(above, "price", log_target=True, epochs=2).model
+    assert model.target.log_scale > 0 and model.intervals(above).numpy().min() > 0
+    with pytest.raises(ValueError, match="is -.* in row .*, which has no logarithm; train without log_target"):
+        pl.fit_table(t, "price", log_target=True, **FEW)
+
     schema = pl.data.find_schema(t, "price")
     by_name = {c["name"]: c for c in schema["column"]}
     assert by_name["price"]["role"] == "target" and by_name["street"]["type"] == "category"

@@ -87,6 +87,7 @@ Json to_json(const Target& target) {
     json["classes"] = target.classes;
   } else {
     json.update({{"mean", target.mean}, {"scale", target.scale}, {"low", target.low}, {"high", target.high}});
+    if (target.is_log()) json["log"] = {{"mean", target.log_mean}, {"scale", target.log_scale}};
   }
   return json;
 }
@@ -106,6 +107,10 @@ Target read_target(const Json& json) {
     target.low = get<double>(json, "low");
     target.high = get<double>(json, "high");
     if (target.low > target.high) damaged("'low' is above 'high'");
+    if (json.contains("log")) {
+      target.log_mean = get<double>(json["log"], "mean");
+      target.log_scale = positive(json["log"], "scale");
+    }
   } else {
     damaged("'task' is neither classification nor regression");
   }

@@ -7,6 +7,7 @@
 #include "data/rows.h"
 #include "io/text.h"
 #include "pellucid/data.h"
+#include "pellucid/ops.h"
 
 namespace pellucid::data {
 namespace {
@@ -89,6 +90,44 @@ void fit_scale(Target& target, const Column& column, std::span<const std::int64_
   target.scale = deviation > 0 && std::isfinite(deviation) ? deviation : 1;
 }
 
+std::vector<double> logarithms(const std::vector<double>& values) {
+  return log(Array::from(values)).to_vector<double>();
+}
+
+struct Moments {
+  double mean = 0, deviation = 0, skewness = 0;
+};
+
+Moments moments_of(std::span<const double> values) {
+  Moments result;
+  const auto count = static_cast<double>(values.size());
+  for (const double x : values) result.mean += x / count;
+  double squares = 0, cubes = 0;
+  for (const double x : values) {
+    const double d = x - result.mean;
+    squares += d * d / count;
+    cubes += d * d * d / count;
+  }
+  result.deviation = std::sqrt(squares);
+  if (squares > 0) result.skewness = cubes / (squares * result.deviation);
+  return result;
+}
+
+void fit_log(Target& target, const Column& column, std::span<const std::int64_t> training, const Table& table) {
+  std::vector<double> values;
+  for (const std::int64_t row : training) {
+    const double y = column.numbers[static_cast<std::size_t>(row)];
+    if (y <= 0) {
+      fail("target '{}'{} is {} in row {}, which has no logarithm; train without log_target, or leave the row out",
+           shown(target.name), where(table), y, row + 1);
+    }
+    if (!std::isnan(y)) values.push_back(y);
+  }
+  const Moments moments = moments_of(logarithms(values));
+  target.log_mean = moments.mean;
+  target.log_scale = moments.deviation > 0 ? moments.deviation : 1;
+}
+
 }  // namespace
 
 std::string_view name_of(Task task) { return task == Task::kClassification ? "classification" : "regression"; }
@@ -103,7 +142,7 @@ Rows labelled_rows(const Table& table, const std::string& target) {
 }
 
 Target fit_target(const Table& table, const std::string& name, std::optional<Task> task,
-                  std::span<const std::int64_t> training) {
+                  std::span<const std::int64_t> training, bool log) {
   check_rows("fit_target", table, training);
   const Column& column = table.at(name);
   Target target{.name = name, .task = task.value_or(guess_task(column)), .text = column.text, .classes = {}};
@@ -114,8 +153,12 @@ Target fit_target(const Table& table, const std::string& name, std::optional<Tas
     fail("target '{}'{} is missing in every row to train on; fill it in, or choose another", shown(name), where(table));
   if (target.task == Task::kRegression) {
     fit_scale(target, column, training, table);
+    if (log) fit_log(target, column, training, table);
     return target;
   }
+  if (log)
+    fail("target '{}'{} is of classes, and a log scale is for numbers; leave log_target out", shown(name),
+         where(table));
   target.classes = classes_of(column).names;
   if (target.classes.size() < 2) {
     fail("target '{}'{} is '{}' in every row, so there is nothing to learn; choose another", shown(name), where(table),
@@ -168,16 +211,51 @@ Array encode_target(const Target& target, const Table& table, std::span<const st
     fail("target '{}'{} is text ('{}'), and the model predicts numbers; correct the column", shown(target.name),
          where(table), shown(column.levels.front()));
   }
-  std::vector<float> y;
+  std::vector<double> values;
   for (const std::int64_t row : rows) {
-    const double value = column.numbers[static_cast<std::size_t>(row)];
-    y.push_back(static_cast<float>((value - target.mean) / target.scale));
+    values.push_back(column.numbers[static_cast<std::size_t>(row)]);
+    if (target.is_log() && values.back() <= 0) {
+      fail("target '{}'{} is {} in row {}, and the model predicts its logarithm; correct it, or leave the row out",
+           shown(target.name), where(table), values.back(), row + 1);
+    }
+  }
+  if (target.is_log()) values = logarithms(values);
+  const double mean = target.is_log() ? target.log_mean : target.mean;
+  const double scale = target.is_log() ? target.log_scale : target.scale;
+  std::vector<float> y;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    y.push_back(static_cast<float>((values[i] - mean) / scale));
     if (!std::isfinite(y.back())) {
+      const std::int64_t row = rows[i];
+      const double value = column.numbers[static_cast<std::size_t>(row)];
       fail("target '{}'{} is {} in row {}, beyond what can be predicted; correct it, or leave the row out",
            shown(target.name), where(table), value, row + 1);
     }
   }
   return Array::from(y, {count, 1});
+}
+
+Array in_units(const Target& target, const Array& standardised) {
+  const Array values = astype(standardised, float64);
+  return target.is_log() ? exp(values * target.log_scale + target.log_mean) : values * target.scale + target.mean;
+}
+
+double skewness(std::span<const double> numbers) {
+  std::vector<double> present;
+  for (const double x : numbers) {
+    if (!std::isnan(x)) present.push_back(x);
+  }
+  return present.size() < 3 ? 0 : moments_of(present).skewness;
+}
+
+bool suits_log(std::span<const double> numbers) {
+  std::vector<double> present;
+  for (const double x : numbers) {
+    if (x <= 0) return false;
+    if (!std::isnan(x)) present.push_back(x);
+  }
+  const double as_it_is = skewness(present);
+  return as_it_is > 2 && std::abs(skewness(logarithms(present))) < as_it_is / 2;
 }
 
 Table decode_predictions(const Target& target, const Array& output) {
@@ -191,22 +269,22 @@ Table decode_predictions(const Target& target, const Array& output) {
   Table table;
   table.rows = output.shape()[0];
   const auto rows = static_cast<std::size_t>(table.rows);
-  const std::vector<float> values = output.to_vector<float>();
   Column& predicted = table.columns.emplace_back();
   predicted.name = target.name;
   if (!classify) {
     const std::size_t step = bounds ? 3 : 1;
-    const auto in_units = [&](std::size_t i) { return static_cast<double>(values[i]) * target.scale + target.mean; };
+    const std::vector<double> values = in_units(target, output).to_vector<double>();
     for (std::size_t i = 0; i < rows; ++i) {
-      predicted.numbers.edit().push_back(std::clamp(in_units(i * step), target.low, target.high));
+      predicted.numbers.edit().push_back(std::clamp(values[i * step], target.low, target.high));
     }
     for (std::size_t bound = 1; bound < step; ++bound) {
       Column& column = table.columns.emplace_back();
       column.name = target.name + (bound == 1 ? "_lower" : "_upper");
-      for (std::size_t i = 0; i < rows; ++i) column.numbers.edit().push_back(in_units(i * step + bound));
+      for (std::size_t i = 0; i < rows; ++i) column.numbers.edit().push_back(values[i * step + bound]);
     }
     return table;
   }
+  const std::vector<float> values = output.to_vector<float>();
   predicted.text = true;
   predicted.levels = target.classes;
   for (std::size_t i = 0; i < rows; ++i) {

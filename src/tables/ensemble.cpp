@@ -142,11 +142,13 @@ FitResult fit_ensemble(nn::Sequential& network, const Recipe& recipe, const data
             return (w.defined() ? sum(squares * w) / sum(w) : mean(squares)).item<double>();
           })};
     } else {
-      const double scale = target.scale;
-      const auto error = [scale](const Array& p, const Array& y, const Array& w) {
-        return metrics::root_mean_squared_error(slice(p, 1, 0, 1), y, w) * scale;
+      const auto shown = [target](const Array& p, const Array& y, const Array& w) {
+        return error_in_units(target, slice(p, 1, 0, 1), y, w);
       };
-      fitting.metrics = {metric("root_mean_squared_error", false, error), metric("held_out", false, error)};
+      const auto watched = [](const Array& p, const Array& y, const Array& w) {
+        return metrics::root_mean_squared_error(slice(p, 1, 0, 1), y, w);
+      };
+      fitting.metrics = {metric("root_mean_squared_error", false, shown), metric("held_out", false, watched)};
     }
     fitting.monitor = "held_out";
   }

@@ -128,6 +128,9 @@ void check_options(const TableOptions& options, const io::Table& table, const da
   if (!classes && (options.balanced || !options.class_weights.empty())) {
     misfit("class_weights are for classes, and '{}' is a number; leave them out", target.name);
   }
+  if (classes && options.log_target) {
+    misfit("log_target is for numbers, and '{}' is of classes; leave it out", target.name);
+  }
   for (const auto& [name, weight] : options.class_weights) {
     if (std::find(target.classes.begin(), target.classes.end(), name) == target.classes.end()) {
       misfit("class_weights: '{}' is no class of '{}'", name, target.name);
@@ -158,10 +161,16 @@ std::vector<double> class_factors(const TableOptions& options, const data::Targe
   return factors;
 }
 
-Metric score_in_units(double scale) {
+double error_in_units(const data::Target& target, const Array& prediction, const Array& truth, const Array& weights) {
+  if (!target.is_log()) return metrics::root_mean_squared_error(prediction, truth, weights) * target.scale;
+  const Array units = clip(data::in_units(target, prediction), target.low, target.high);
+  return metrics::root_mean_squared_error(units, data::in_units(target, truth), weights);
+}
+
+Metric score_in_units(const data::Target& target) {
   return {"root_mean_squared_error",
-          [scale](const Array& prediction, const Array& truth, const Array& weights) {
-            return metrics::root_mean_squared_error(prediction, truth, weights) * scale;
+          [target](const Array& prediction, const Array& truth, const Array& weights) {
+            return error_in_units(target, prediction, truth, weights);
           },
           false};
 }
@@ -202,7 +211,7 @@ void train_plain(TableFit& result, Job& job, const TableOptions& options) {
   const data::Target& target = model.target();
   const FitOptions common = common_options(options, job);
   FitOptions fitting = fit_options(job.recipe, target.task, job.training.x.size(0), options.seed);
-  if (!model.classifies()) fitting.metrics = {score_in_units(target.scale)};
+  if (!model.classifies()) fitting.metrics = {score_in_units(target)};
   if (job.validation.x.defined()) fitting.validation = job.validation;
   fitting.max_seconds = common.max_seconds;
   fitting.on_epoch = common.on_epoch;
@@ -285,7 +294,7 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
 
   TableFit result;
   TableModel& model = result.model;
-  const data::Target fitted = data::fit_target(table, name, whole.task, parts.training);
+  const data::Target fitted = data::fit_target(table, name, whole.task, parts.training, options.log_target);
   model.preprocessing =
       data::fit_preprocessing(table, fitted, parts.training, preprocess_options(options), io::CsvOptions{});
   const std::vector<std::string> warnings = warnings_of(model.preprocessing, table, parts);
@@ -408,7 +417,7 @@ FitResult update_table_model(TableModel& model, const io::Table& table, const Ta
   const auto count = static_cast<std::int64_t>(rows.size());
   const Recipe recipe = make_recipe(chosen, data::Source::kTable, target.task, count, false);
   FitOptions fitting = fit_options(recipe, target.task, count, options.seed);
-  if (!model.classifies() && !ensemble) fitting.metrics = {score_in_units(target.scale)};
+  if (!model.classifies() && !ensemble) fitting.metrics = {score_in_units(target)};
   if (ensemble) fitting.metrics.clear();
   fitting.max_seconds = options.max_seconds;
   fitting.on_epoch = options.on_epoch;

@@ -33,7 +33,7 @@ Array TableModel::predict(const io::Table& table) {
   if (classifies()) return said;
   const data::Target& t = target();
   const Array value = reshape(slice(said, 1, 0, 1), {-1});
-  return clip(astype(value, float64) * t.scale + t.mean, t.low, t.high).evaluate();
+  return clip(data::in_units(t, value), t.low, t.high).evaluate();
 }
 
 Array TableModel::predict(const Array& x) { return predict(as_columns(*this, x)); }
@@ -42,7 +42,7 @@ Array TableModel::intervals(const io::Table& table) {
   if (classifies()) fail("intervals: the model predicts classes, and has intervals for numbers alone");
   const Array said = output(data::encode(preprocessing, table, data::all_rows(table.rows)).x);
   if (said.size(1) != 3) fail("intervals: the model was trained without them; train it without `fast`");
-  return (astype(slice(said, 1, 1, 3), float64) * target().scale + target().mean).evaluate();
+  return data::in_units(target(), slice(said, 1, 1, 3)).evaluate();
 }
 
 Array TableModel::intervals(const Array& x) { return intervals(as_columns(*this, x)); }

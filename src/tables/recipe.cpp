@@ -105,6 +105,7 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
   const bool smooths = !pictures && classes && recipe.loss == "cross_entropy";
   recipe.label_smoothing = options.label_smoothing.value_or(smooths ? 0.1 : 0);
   recipe.average = options.average.value_or(0);
+  recipe.log_target = options.log_target;
   recipe.l1 = options.l1;
   recipe.l2 = options.l2;
   const bool adaptive = recipe.optimizer != "sgd" && recipe.optimizer != "adagrad" && recipe.optimizer != "adadelta";
@@ -211,6 +212,7 @@ nlohmann::json to_json(const Recipe& recipe) {
                          {"l2", recipe.l2}};
   if (recipe.members > 0)
     json.update({{"members", recipe.members}, {"embeds", recipe.embeds}, {"folds", recipe.folds}});
+  if (recipe.log_target) json["log_target"] = true;
   if (recipe.precision != "float32") json["precision"] = recipe.precision;
   if (recipe.patience) json["patience"] = *recipe.patience;
   return json;

@@ -22,6 +22,7 @@ struct Recipe {
   bool folds = false;        // each member leaves out a part of the rows
   std::optional<std::int64_t> patience;
   bool calibrate = false;
+  bool log_target = false;
 };
 
 /// Throws OptionError: the text of `format`, which begins with the option's name.
@@ -73,7 +74,9 @@ void check_options(const TableOptions& options, const io::Table& table, const da
 std::vector<double> class_factors(const TableOptions& options, const data::Target& target, const Array& y,
                                   const std::vector<double>& weights);
 /// The root mean squared error of standardised numbers, in units of the target.
-Metric score_in_units(double scale);
+Metric score_in_units(const data::Target& target);
+/// The same of values (rows, 1) that may lie beyond the range of training.
+double error_in_units(const data::Target& target, const Array& prediction, const Array& truth, const Array& weights);
 
 /// How often each class occurs among labels (n) in [0, classes).
 std::vector<std::int64_t> count_classes(const Array& labels, std::size_t classes);
