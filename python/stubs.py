@@ -27,9 +27,12 @@ def settled(text, extension):
     text = "\n".join(lines)
     if extension:  # the package has modules of its own by these names: `import *` must not bring the extension's
         text = re.sub(r"from pellucid\._core import \([^)]*\)", lambda m: re.sub(r" as \w+", "", m[0]), text)
-    wanted = [m for m in ("builtins", "numpy.typing", "typing") if f"{m}." in text]
+    wanted = [f"import {m}" for m in ("builtins", "numpy.typing", "typing") if f"{m}." in text]
+    # Annotations that were texts keep the names that the module has for these, without their imports.
+    private = {"_Any": "typing", "_Sequence": "collections.abc"}
+    wanted += [f"from {m} import {n[1:]} as {n}" for n, m in private.items() if re.search(rf"\b{n}\b", text)]
     end = text.index('"""', text.index('"""') + 3) + 3 if text.startswith('"""') else 0
-    return text[:end] + "".join(f"\nimport {m}" for m in wanted) + "\n" + text[end:]
+    return text[:end] + "".join(f"\n{line}" for line in wanted) + "\n" + text[end:]
 
 
 def main():

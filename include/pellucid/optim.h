@@ -215,6 +215,10 @@ class Optimizer {
   /// none.
   Optimizer named(std::vector<std::string> names) const;
 
+  /// The same optimiser, whose schedules begin at the update of this number (what `step` in the state counts), for
+  /// trainings that go on with the moments of another.
+  Optimizer starting_at(std::int64_t step) const;
+
   /// The state before the first update. Throws Error where a parameter is not of floating type.
   Arrays init(const Arrays& parameters) const;
   /// One update, without reading any value. Throws Error where lists or shapes do not fit, or a gradient is absent.
@@ -244,7 +248,7 @@ class Optimizer {
 
  private:
   struct Setup;
-  Optimizer(Rule rule, Options options, std::vector<std::string> names);
+  Optimizer(Rule rule, Options options, std::vector<std::string> names, std::int64_t start = 0);
   std::shared_ptr<const Setup> setup_;
 };
 

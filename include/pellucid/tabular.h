@@ -120,6 +120,9 @@ struct TableOptions {
   std::function<void(const std::string&)> on_tune = {};
   Checkpoint checkpoint = {};
   bool catch_interrupt = true;
+  /// As FitOptions::optimizer_state: one for each ensemble, or for the plain network. With `tune` or `time`, and in
+  /// fit_folds, none is left in it.
+  std::vector<OptimizerState>* optimizer_states = nullptr;
 };
 
 /// Names for TableOptions::activation and, by the task, loss.

@@ -128,6 +128,9 @@ struct Checkpoint {
   std::function<void(const std::string&)> warn = {};
 };
 
+/// What an optimiser keeps beside the parameters: the names of Optimizer::state_names ("step", "first_moment.weight").
+using OptimizerState = std::vector<nn::NamedArray>;
+
 struct FitOptions {
   /// What is made small: a scalar (mean or sum) of (module(x), y, weights). It must be given.
   loss::Loss loss = {};
@@ -176,6 +179,10 @@ struct FitOptions {
   std::vector<Metric> metrics = {};
   /// (classes): multiplied into the weights of the training examples by their class, y being integers (n).
   Array class_weights = {};
+  /// Where given: the counts and moments in it go on, if they are of this rule and these parameters (else, and where it
+  /// is empty, all begin anew), and those that belong to the parameters that the module gets are left in it. Schedules
+  /// count from the beginning of this training. Not with restarts, which begin anew.
+  OptimizerState* optimizer_state = nullptr;
   /// Accept parameters without influence on the loss; else they are an error that names them.
   bool allow_unused = false;
 

@@ -21,7 +21,7 @@ def fit_table(
     max_seconds: float | None = None, precision: str = "float32", calibrate: bool = True, seed: int = 0,
     on_plan: _Callable[[dict[str, _Any]], _Any] | None = None, on_tune: _Callable[[str], _Any] | None = None,
     on_epoch: _Callable[[_core.Epoch], _Any] | None = None, on_progress: _Callable[[_core.Progress], _Any] | None = None,
-    checkpoint: _Any = None, catch_interrupt: bool = True,
+    checkpoint: _Any = None, catch_interrupt: bool = True, optimizer_states: list[dict[str, _Any]] | None = None,
 ) -> _core.TableFit:
     """Prepares a table, trains a network on it and calibrates it: the recipe of `pellucid train`. Gives a TableFit.
 
@@ -55,6 +55,8 @@ def fit_table(
         test_rows, recipe (JSON), epochs, may_stop_early. on_tune: called with a line for people on each round of `tune`.
     on_epoch, on_progress, checkpoint, catch_interrupt: as in fit; an Epoch's metrics[0] is the accuracy, or the root
         mean squared error in units of the target.
+    optimizer_states: a list, which is filled with a dict as fit's `optimizer_state` for each ensemble (not with `tune` or
+        `time`): update_table_model goes on with what is in it.
 
     Raises ValueError where options do not fit, or the data cannot be learned from.
     """

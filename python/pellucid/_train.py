@@ -18,7 +18,7 @@ def fit(
     stall_decrease: float = 0.05, batch_size: int | None = None, shuffle: bool = True, validation: _Any = None,
     monitor: str = "", patience: int | None = None, min_delta: float = 0.0, target: float | None = None,
     restore_best: bool = True, max_seconds: float | None = None, checkpoint: _Any = None, seed: int = 0,
-    metrics: _Any = (), class_weights: _Any = None, allow_unused: bool = False,
+    metrics: _Any = (), class_weights: _Any = None, optimizer_state: dict[str, _Any] | None = None, allow_unused: bool = False,
     on_epoch: _Callable[[_core.Epoch], _Any] | None = None, on_progress: _Callable[[_core.Progress], _Any] | None = None,
     progress_seconds: float = 0.1, catch_interrupt: bool = True, progress: bool = False,
 ) -> _core.FitResult:
@@ -48,6 +48,9 @@ def fit(
     seed: everything random comes from it: batches, dropout, held-out rows, restarts.
     metrics: names (pl.metric_names()), Metrics, or functions of (prediction, target) or (prediction, target, weights).
     class_weights: (classes), multiplied into the weights of the examples by their class.
+    optimizer_state: a dict, which is filled with the optimiser's counts and moments by name, those that belong to the
+        parameters that the module gets. What is in it goes on, where it is of this rule and these parameters: so a dict that
+        is {} first and given to each fit makes one training of several. Schedules count from the beginning of each.
     allow_unused: accept parameters without influence on the loss.
     on_epoch: called with an Epoch at the end of each, when the module has its parameters; False stops.
     on_progress: called with a Progress at most every `progress_seconds`; False stops.

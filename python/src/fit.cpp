@@ -101,13 +101,21 @@ FitResult fit_of(nb::handle module, nb::handle data, const nb::dict& given) {
   check_module(module, "fit");
   const Options o("fit", given);
   FitOptions options = options_of(o, module);
+  const nb::object kept = o.at("optimizer_state");
+  OptimizerState state;
+  if (!kept.is_none()) {
+    state = state_from(kept, "fit");
+    options.optimizer_state = &state;
+  }
   const Dataset set = dataset_of(data, module, "fit");
   take_callbacks(o, options);
   settle(module);
-  return with_module(module, [&](nn::Ref ref) {
+  FitResult result = with_module(module, [&](nn::Ref ref) {
     const Unlocked release;
     return pellucid::fit(ref, set, options);
   });
+  if (!kept.is_none()) give_state(state, kept);
+  return result;
 }
 
 Array predict_of(nb::handle module, nb::handle x, std::int64_t batch_size) {

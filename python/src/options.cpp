@@ -60,4 +60,25 @@ void take_callbacks(const Options& o, O& options) {
 template void take_callbacks(const Options& o, FitOptions& options);
 template void take_callbacks(const Options& o, TableOptions& options);
 
+OptimizerState state_from(nb::handle dict, const char* what) {
+  if (!PyDict_Check(dict.ptr())) {
+    throw nb::type_error((std::string(what) +
+                          ": an optimizer_state is a dict of arrays by name, which is read and filled, "
+                          "not " +
+                          nb::cast<std::string>(nb::repr(dict)))
+                             .c_str());
+  }
+  OptimizerState state;
+  for (const auto& [name, value] : nb::borrow<nb::dict>(dict)) {
+    state.push_back({nb::cast<std::string>(nb::str(name)), as_array(value, "optimizer_state"), false});
+    evaluate_released(state.back().value);
+  }
+  return state;
+}
+
+void give_state(const OptimizerState& state, nb::handle dict) {
+  PyDict_Clear(dict.ptr());
+  for (const nn::NamedArray& one : state) dict[one.name.c_str()] = nb::cast(one.value);
+}
+
 }  // namespace pellucid::python

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "held.h"
+#include "pellucid/train.h"
 
 namespace pellucid::python {
 
@@ -57,6 +58,10 @@ constexpr const char* kTexts = "a list of texts";
 
 /// os.fspath, as UTF-8.
 std::string path_of(nb::handle path);
+
+/// A dict of arrays by name as the state of an optimiser, and back into the same dict.
+OptimizerState state_from(nb::handle dict, const char* what);
+void give_state(const OptimizerState& state, nb::handle dict);
 
 /// What a callback says: False stops, anything else (None too) goes on.
 bool goes_on(nb::handle answer);

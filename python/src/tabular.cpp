@@ -123,30 +123,69 @@ nb::object part_of(const TablePart& part) {
   return dict;
 }
 
-TableFit fit_of(nb::handle x, nb::handle target, const nb::dict& given) {
-  const TableOptions options = options_of("fit_table", given);
-  if (is_numbers(x)) {
-    const Array numbers = settled(x, "fit_table: x"), y = settled(target, "fit_table: y");
-    const Unlocked release;
-    return fit_table(numbers, y, options);
+/// The option optimizer_states, a list of dicts: read here, and written back by `give`.
+class States {
+ public:
+  States(const nb::dict& given, const char* what, TableOptions& options) : list_(given["optimizer_states"]) {
+    if (list_.is_none()) return;
+    if (!PyList_Check(list_.ptr())) {
+      throw nb::type_error(
+          (std::string(what) + ": 'optimizer_states' is a list of dicts, not " + nb::cast<std::string>(nb::repr(list_)))
+              .c_str());
+    }
+    for (nb::handle one : list_) states_.push_back(state_from(one, what));
+    options.optimizer_states = &states_;
   }
-  const io::Table table = table_of_object(x);
-  if (!PyUnicode_Check(target.ptr())) throw nb::type_error("fit_table: the target of a table is a column's name");
-  const auto name = nb::cast<std::string>(target);
-  const Unlocked release;
-  return fit_table(table, name, options);
+  void give() const {
+    if (list_.is_none()) return;
+    nb::list list = nb::borrow<nb::list>(list_);
+    list.clear();
+    for (const OptimizerState& state : states_) {
+      nb::dict dict;
+      give_state(state, dict);
+      list.append(dict);
+    }
+  }
+
+ private:
+  nb::object list_;
+  std::vector<OptimizerState> states_;
+};
+
+TableFit fit_of(nb::handle x, nb::handle target, const nb::dict& given) {
+  TableOptions options = options_of("fit_table", given);
+  const States states(given, "fit_table", options);
+  TableFit fit = [&] {
+    if (is_numbers(x)) {
+      const Array numbers = settled(x, "fit_table: x"), y = settled(target, "fit_table: y");
+      const Unlocked release;
+      return fit_table(numbers, y, options);
+    }
+    const io::Table table = table_of_object(x);
+    if (!PyUnicode_Check(target.ptr())) throw nb::type_error("fit_table: the target of a table is a column's name");
+    const auto name = nb::cast<std::string>(target);
+    const Unlocked release;
+    return fit_table(table, name, options);
+  }();
+  states.give();
+  return fit;
 }
 
 FitResult update_of(TableModel& model, nb::handle x, nb::handle y, const nb::dict& given) {
-  const TableOptions options = options_of("update_table_model", given);
-  if (is_numbers(x)) {
-    const Array numbers = settled(x, "update_table_model: x"), targets = settled(y, "update_table_model: y");
+  TableOptions options = options_of("update_table_model", given);
+  const States states(given, "update_table_model", options);
+  FitResult result = [&] {
+    if (is_numbers(x)) {
+      const Array numbers = settled(x, "update_table_model: x"), targets = settled(y, "update_table_model: y");
+      const Unlocked release;
+      return update_table_model(model, numbers, targets, options);
+    }
+    const io::Table table = table_of_object(x);
     const Unlocked release;
-    return update_table_model(model, numbers, targets, options);
-  }
-  const io::Table table = table_of_object(x);
-  const Unlocked release;
-  return update_table_model(model, table, options);
+    return update_table_model(model, table, options);
+  }();
+  states.give();
+  return result;
 }
 
 /// What `say` gives for numbers, or for a table: `say` is called without the interpreter lock.

@@ -145,6 +145,36 @@ def test_partial_fit_learns_from_pieces():
     assert numbers.score(X, VALUES) > 0.5
 
 
+def first_moments(model):
+    """How far the optimiser has counted, and what it keeps."""
+    kept = model._training.moments
+    state = kept[0] if isinstance(kept, list) else kept
+    return int(state["step"]), {name: np.array(value) for name, value in state.items() if "moment" in name}
+
+
+@pytest.mark.parametrize("options", [
+    {"hidden": (16,)}, {"hidden": (16,), "fast": True}, {"hidden": (16,), "optimizer": pl.optim.Adam(1e-3)}])
+def test_moments_go_on_and_are_pickled(options):
+    model = pl.Classifier(**options, batch_size=40)
+    for i in range(3):
+        model.partial_fit(X, LABELS, classes=["no", "yes"])
+        steps, moments = first_moments(model)
+        assert steps == 3 * (i + 1) and any(m.any() for m in moments.values())
+    again = pickle.loads(pickle.dumps(model))
+    model.partial_fit(X, LABELS), again.partial_fit(X, LABELS)
+    assert first_moments(again)[0] == first_moments(model)[0] == 12
+    assert (again.predict_proba(X) == model.predict_proba(X)).all()
+    fresh = pickle.loads(pickle.dumps(model))
+    fresh._training.moments = None
+    assert (fresh.partial_fit(X, LABELS).predict_proba(X) != model.partial_fit(X, LABELS).predict_proba(X)).any()
+
+    warm = pl.Classifier(**options, batch_size=40, max_epochs=2, validation=0, warm_start=True).fit(X, LABELS)
+    assert first_moments(warm)[0] == 6 and first_moments(warm.fit(X, LABELS))[0] == 12
+    warm.set_params(optimizer="sgd").fit(X, LABELS)  # another rule begins anew
+    assert np.isfinite(warm.predict_proba(X)).all()
+    assert not pl.Classifier(**options, max_epochs=1).fit(X, LABELS)._training.moments
+
+
 def test_copies_clones_and_pickles_predict_alike():
     for model, y in ((pl.Classifier(**QUICK), LABELS), (pl.Regressor(**QUICK), VALUES),
                      (pl.Regressor(**QUICK), np.stack([VALUES, VALUES], axis=1))):

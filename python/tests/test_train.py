@@ -276,3 +276,23 @@ def test_the_bar_in_a_notebook(monkeypatch):
     x, y = problem()
     result = pl.fit(Net(), (x, y), loss="huber", max_epochs=3, progress=True)
     assert shown[-1] == str(result)
+
+
+def test_a_dict_makes_one_training_of_several():
+    def trained(*epochs, state=None):
+        net = pl.nn.Linear(3, 1)
+        net.initialize(pl.random.key(0))
+        x = np.linspace(-1, 1, 60, dtype=np.float32).reshape(20, 3)
+        for count in epochs:
+            pl.fit(net, (x, x[:, :1]), loss="mean_squared_error", max_epochs=count, batch_size=7, shuffle=False,
+                   optimizer_state=state)
+        return np.array(net.weight.value)
+
+    state = {}
+    assert (trained(1, 3, state=state) == trained(4)).all()
+    assert int(state["step"]) == 12 and state["first_moment.weight"].shape == (3, 1)
+    assert (trained(1, 3) != trained(4)).any()
+    with pytest.raises(TypeError, match="fit: an optimizer_state is a dict of arrays by name"):
+        trained(1, state=[])
+    with pytest.raises(TypeError, match="fit_table: 'optimizer_states' is a list of dicts, not {}"):
+        pl.fit_table({"a": [1.0, 2, 3], "b": [1.0, 2, 3]}, "b", optimizer_states={})

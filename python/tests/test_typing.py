@@ -8,6 +8,7 @@ import pytest
 
 PROGRAM = pathlib.Path(__file__).with_name("typed_program.py")
 WRONG = [
+    ("pl.nn.Conv2d(3, 8, (3, 3), p", "pl.nn.Conv2d(3, 8, (3, 'three'), p", "[arg-type]"),
     ("count: int = net.parameter_count()", "count: str = net.parameter_count()", "[assignment]"),
     ("pl.nn.Linear(16, 1)", "pl.nn.Linear(16, outputs='one')", "[arg-type]"),
     ("max_epochs=5, on_epoch", "epochs=5, on_epoch", "[call-arg]"),

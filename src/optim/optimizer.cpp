@@ -30,6 +30,7 @@ struct Optimizer::Setup {
   Rule rule;
   Options options;
   std::vector<std::string> names;  // empty where they are not known
+  std::int64_t start = 0;          // the step at which schedules begin
 
   Traits traits = {};
   std::vector<Settings> settings = {};  // the groups', then that of all other parameters
@@ -70,8 +71,8 @@ struct Optimizer::Setup {
 
 // ---- Making one -----------------------------------------------------------------------------------------------------
 
-Optimizer::Optimizer(Rule rule, Options options, std::vector<std::string> names) {
-  Setup setup{.rule = std::move(rule), .options = std::move(options), .names = std::move(names)};
+Optimizer::Optimizer(Rule rule, Options options, std::vector<std::string> names, std::int64_t start) {
+  Setup setup{.rule = std::move(rule), .options = std::move(options), .names = std::move(names), .start = start};
   const Options& o = setup.options;
   setup.traits = optim::traits(setup.rule);
   const Traits& traits = setup.traits;
@@ -126,7 +127,12 @@ Optimizer::Optimizer(Rule rule, Options options, std::vector<std::string> names)
 Optimizer Optimizer::named(std::vector<std::string> names) const {
   if (names.empty() && !setup_->options.groups.empty())
     base::fail("Optimizer: no names, but there are groups: give the names of all parameters");
-  return Optimizer(setup_->rule, setup_->options, std::move(names));
+  return Optimizer(setup_->rule, setup_->options, std::move(names), setup_->start);
+}
+
+Optimizer Optimizer::starting_at(std::int64_t step) const {
+  check_at_least("Optimizer", "starting_at", step, 0);
+  return Optimizer(setup_->rule, setup_->options, setup_->names, step);
 }
 
 Arrays Optimizer::init(const Arrays& parameters) const {
@@ -271,7 +277,8 @@ Update Optimizer::update(const Arrays& parameters, const Arrays& gradients, cons
   for (std::size_t i = 0; i < count; ++i) add_penalties(g[i], w[i], s.settings[s.group_of(i)]);
   clip(g, s.options);
 
-  Numbers numbers(s.rule, s.settings, step, at.scale == kAbsent ? Array() : state[at.scale], t, new_scalars);
+  const Array planned = s.start > 0 && step.defined() ? maximum(step - s.start, int64_of(0)) : step;
+  Numbers numbers(s.rule, s.settings, planned, at.scale == kAbsent ? Array() : state[at.scale], t, new_scalars);
   Update result;
   std::vector<Array> moments(s.traits.moments.size());
   for (std::size_t i = 0; i < count; ++i) {
@@ -338,7 +345,8 @@ std::int64_t Optimizer::steps(const Arrays& state) const {
 double Optimizer::learning_rate(const Arrays& state) const {
   const Setup::Layout at = setup_->layout_of(state);
   const Schedule& schedule = setup_->settings.back().learning_rate;
-  return schedule.at(steps(state), at.scale == kAbsent ? 1 : state[at.scale].item<double>());
+  return schedule.at(std::max<std::int64_t>(steps(state) - setup_->start, 0),
+                     at.scale == kAbsent ? 1 : state[at.scale].item<double>());
 }
 
 Arrays Optimizer::averages(const Arrays& state) const {

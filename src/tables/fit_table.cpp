@@ -205,6 +205,13 @@ void check_end(const FitResult& result) {
   if (result.reason == Reason::kDiverged) fail("training {}; there is no model", result.explanation);
 }
 
+// Of the one network that is trained, begun anew.
+OptimizerState* the_state(const TableOptions& options) {
+  if (options.optimizer_states == nullptr) return nullptr;
+  options.optimizer_states->assign(1, {});
+  return &options.optimizer_states->front();
+}
+
 // The plain network.
 void train_plain(TableFit& result, Job& job, const TableOptions& options) {
   TableModel& model = result.model;
@@ -218,6 +225,7 @@ void train_plain(TableFit& result, Job& job, const TableOptions& options) {
   fitting.on_progress = common.on_progress;
   fitting.catch_interrupt = common.catch_interrupt;
   fitting.checkpoint = common.checkpoint;
+  fitting.optimizer_state = the_state(options);
   result.training = fit(model.network, job.training, fitting);
   check_end(result.training);
   if (job.recipe.calibrate && result.training.kept_epoch > 0) {
@@ -254,13 +262,15 @@ void train_ensemble(TableFit& result, Job& job, const TableOptions& options, con
   Folds folds = job.recipe.folds
                     ? make_folds(count, job.recipe.members, options.seed, classes)
                     : common_folds(count, static_cast<std::int64_t>(job.parts.validation.size()), job.recipe.members);
-  const FitOptions fitting = common_options(options, job);
+  FitOptions fitting = common_options(options, job);
   Array outputs;
+  if (options.optimizer_states != nullptr) options.optimizer_states->clear();
   if ((options.time || options.tune) && job.recipe.folds) {
     result.training =
         search(model.network, job.recipe, options, problem, fitting, outputs, job.record["ensembles"] = json::array());
     if (outputs.defined()) folds.held_out = {data::all_rows(count)};  // they are in the order of rows now
   } else {
+    fitting.optimizer_state = the_state(options);
     result.training = fit_ensemble(model.network, job.recipe, target, rows, folds, fitting);
   }
   check_end(result.training);
@@ -423,8 +433,13 @@ FitResult update_table_model(TableModel& model, const io::Table& table, const Ta
   fitting.on_epoch = options.on_epoch;
   fitting.on_progress = options.on_progress;
   fitting.catch_interrupt = options.catch_interrupt;
+  const bool kept = options.optimizer_states != nullptr;
+  std::vector<OptimizerState> states = kept ? *options.optimizer_states : std::vector<OptimizerState>();
+  states.resize(std::max<std::size_t>(ensembles.size(), 1));
   FitResult result;
-  for (nn::AnyLayer* one : ensembles) {
+  for (std::size_t i = 0; i < ensembles.size(); ++i) {
+    nn::AnyLayer* one = ensembles[i];
+    if (kept) fitting.optimizer_state = &states[i];
     nn::Sequential network;
     network.push_back(*one);
     Recipe own = recipe;
@@ -434,9 +449,13 @@ FitResult update_table_model(TableModel& model, const io::Table& table, const Ta
     *one = network[0];
     if (result.reason == Reason::kDiverged || result.reason == Reason::kInterrupted) break;
   }
-  if (!ensemble) result = fit(changed.network, training, fitting);
+  if (!ensemble) {
+    if (kept) fitting.optimizer_state = &states[0];
+    result = fit(changed.network, training, fitting);
+  }
   if (result.reason == Reason::kDiverged) fail("training {}; the model is as it was", result.explanation);
   model = std::move(changed);
+  if (kept) *options.optimizer_states = std::move(states);
   return result;
 }
 

@@ -35,6 +35,7 @@ FoldsFit fit_folds(const io::Table& table, const std::string& target, int count,
   const std::vector<data::Split> folds = make_folds(table, target, chosen, count);
   for (std::size_t f = 0; f < folds.size(); ++f) {
     TableOptions own = options;
+    own.optimizer_states = nullptr;
     own.test_rows = folds[f].held_out;
     own.checkpoint = {};
     TableFit fit = fit_table(table, target, own);

@@ -117,6 +117,10 @@ void check_options(const FitOptions& o) {
   const auto positive = [](std::string_view name, double value) {
     if (!(value > 0 && std::isfinite(value))) fail("fit: {} {} must be more than 0", name, value);
   };
+  if (o.restarts > 0 && o.optimizer_state != nullptr && !o.optimizer_state->empty()) {
+    fail("fit: restarts {} begin anew, and optimizer_state goes on from a training before; leave one of them out",
+         o.restarts);
+  }
   if (!o.loss.defined()) fail("fit: no loss is given; set .loss, for example to loss::mean_squared_error");
   at_least("max_epochs", static_cast<double>(o.max_epochs), 1);
   at_least("restarts", static_cast<double>(o.restarts), 0);

@@ -8,6 +8,7 @@
 #include "pellucid/ops.h"
 #include "pellucid/random.h"
 #include "train/loop.h"
+#include "train/optimizer_state.h"
 #include "train/words.h"
 
 namespace pellucid {
@@ -50,6 +51,10 @@ Loop::Loop(nn::Ref module, const Dataset& data, const FitOptions& options)
   if (learned_.trainable.empty()) {
     fail("fit: {} has no parameter to train{}", module.type(),
          learned_.frozen.empty() ? "" : ": all are frozen; nn::unfreeze some");
+  }
+  if (o_.optimizer_state != nullptr) {
+    first_moments_ = go_on_from(*o_.optimizer_state, optimizer_, learned_.names, learned_.trainable);
+    if (first_moments_) optimizer_ = optimizer_.starting_at(optimizer_.steps(*first_moments_));
   }
   examples_ = parts_.training.x.size(0);
   rows_ = std::min(o_.batch_size.value_or(examples_), examples_);
@@ -114,6 +119,12 @@ Arrays Loop::present_buffers() const {
   const std::size_t first = learned_.trainable.size() + optimizer_.state_size(learned_.trainable.size());
   const auto from = state_.begin() + static_cast<std::ptrdiff_t>(first);
   return Arrays(from, from + static_cast<std::ptrdiff_t>(learned_.buffers.size()));
+}
+
+Arrays Loop::present_moments() const {
+  if (o_.optimizer_state == nullptr) return {};
+  const auto from = state_.begin() + static_cast<std::ptrdiff_t>(learned_.trainable.size());
+  return Arrays(from, from + static_cast<std::ptrdiff_t>(optimizer_.state_size(learned_.trainable.size())));
 }
 
 Loop::Snapshot Loop::kept(End& end) {
@@ -203,6 +214,9 @@ FitResult Loop::run() {
   const Snapshot& chosen = chosen_;
   interrupt_.reset();
   give(chosen);
+  if (o_.optimizer_state != nullptr) {
+    *o_.optimizer_state = name_state(chosen.moments, optimizer_, learned_.names);
+  }
   state_.clear();
   result.explanation = explain(result.reason, chosen);
   result.epoch = last_.epoch;

@@ -52,9 +52,9 @@ void Loop::begin() {
     buffers = nn::buffers(module_);
     restore();
   }
-  first_ = {trainable, buffers, Epoch{.restart = start_, .loss = kNone}};
+  const Arrays moments = first_moments_.value_or(optimizer_.init(trainable));
+  first_ = {trainable, buffers, Epoch{.restart = start_, .loss = kNone}, o_.optimizer_state ? moments : Arrays()};
   state_ = trainable;
-  const Arrays moments = optimizer_.init(trainable);
   state_.insert(state_.end(), moments.begin(), moments.end());
   state_.insert(state_.end(), buffers.begin(), buffers.end());
   if (setup_.random) state_.push_back(int64_of(0));
@@ -228,13 +228,13 @@ Loop::End Loop::after_epoch(Epoch now) {
       !std::isnan(value) && (!has_best_ || better(value, maximize_ ? best_ + o_.min_delta : best_ - o_.min_delta));
   now.seconds = watch_.now();
   last_ = now;
-  if (setup_.gathered || keep_best_) finite_ = {here.parameters, here.buffers, now};
+  if (setup_.gathered || keep_best_) finite_ = {here.parameters, here.buffers, now, here.moments};
   if (now.best) {
     best_ = value;
     has_best_ = true;
     since_best_ = 0;
     const Snapshot& measured = before_step_.parameters.empty() ? here : before_step_;
-    if (keep_best_) best_snapshot_ = {measured.parameters, measured.buffers, now};
+    if (keep_best_) best_snapshot_ = {measured.parameters, measured.buffers, now, measured.moments};
   } else {
     ++since_best_;
   }

@@ -70,6 +70,7 @@ class Loop {
   struct Snapshot {
     Arrays parameters, buffers;
     Epoch epoch;
+    Arrays moments = {};  // the optimiser's state, where it is asked for
   };
   /// Absent: stalled, where restarts are left.
   using End = std::optional<Reason>;
@@ -89,7 +90,8 @@ class Loop {
 
   Arrays present_parameters() const;
   Arrays present_buffers() const;
-  Snapshot present() const { return {present_parameters(), present_buffers(), last_}; }
+  Arrays present_moments() const;
+  Snapshot present() const { return {present_parameters(), present_buffers(), last_, present_moments()}; }
   double monitored(const Epoch& epoch) const;
   bool better(double value, double best) const { return maximize_ ? value > best : value < best; }
   bool stalled(double loss);
@@ -142,6 +144,7 @@ class Loop {
   // Of the present start.
   std::int64_t start_ = 0, steps_ = 0, since_best_ = 0;
   Arrays state_, inputs_;
+  std::optional<Arrays> first_moments_;  // of a training before, which this one goes on from
   Epoch last_;
   Within within_;
   double best_ = 0;

@@ -56,6 +56,7 @@ void Loop::write_checkpoint(const Reason* end) {
   const auto add = [&](const char* name, const Snapshot& snapshot) {
     file.groups[std::string(name) + ".parameters"] = snapshot.parameters;
     file.groups[std::string(name) + ".buffers"] = snapshot.buffers;
+    if (o_.optimizer_state != nullptr) file.groups[std::string(name) + ".moments"] = snapshot.moments;
     words[name] = train::to_json(snapshot.epoch);
   };
   file.groups["state"] = state_;
@@ -98,7 +99,8 @@ void Loop::resume() {
   CheckpointFile& file = read.file;
   const auto group = [&](const std::string& name) -> Arrays& { return file.groups.at(name); };
   const auto snapshot = [&](const std::string& name) {
-    return Snapshot{group(name + ".parameters"), group(name + ".buffers"), epoch_from(file.words.at(name))};
+    return Snapshot{group(name + ".parameters"), group(name + ".buffers"), epoch_from(file.words.at(name)),
+                    o_.optimizer_state != nullptr ? group(name + ".moments") : Arrays()};
   };
   try {
     const Json& words = file.words;
@@ -172,7 +174,8 @@ std::uint64_t Loop::checkpoint_bytes() const {
   };
   const std::size_t parameters = bytes(learned_.trainable), count = learned_.trainable.size();
   const std::size_t moments = parameters * optimizer_.state_size(count) / count;
-  return (parameters + bytes(learned_.buffers)) * (1 + kSnapshots) + moments;
+  return (parameters + bytes(learned_.buffers)) * (1 + kSnapshots) +
+         moments * (o_.optimizer_state != nullptr ? 1 + kSnapshots : 1);
 }
 
 // What was stopped from outside can go on; what has come to its end needs no file.

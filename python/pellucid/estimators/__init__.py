@@ -76,6 +76,8 @@ class _Trained(_Estimator):
         if kept is None:
             self._training, self.result_ = self._engine(features, target).fit(
                 self, features, target, weights, vars(self).get("classes_"), self._watch)
+            if not self.warm_start:
+                self._training.moments = None  # twice the parameters, which most models need no more
         else:
             self.result_ = kept.update(self, features, target, weights, vars(self).get("classes_"),
                                        self.max_epochs or 100, self._watch)

@@ -72,6 +72,7 @@ class NetworkTraining:
     def __init__(self, network, scaling, kind, target):
         self.network, self.scaling, self.kind = network, scaling, kind  # kind: "classes", "labels" or "values"
         self.target = target  # of values: their mean and deviation
+        self.moments = {}  # of the optimiser, where training goes on: fit's optimizer_state
 
     @classmethod
     def fit(cls, estimator, features, y, weights, classes, watch):
@@ -89,6 +90,7 @@ class NetworkTraining:
 
     def update(self, estimator, features, y, weights, classes, epochs, watch):
         """Goes on with the network; gives the FitResult."""
+        self.moments = {} if self.moments is None else self.moments
         return self._train(estimator, self.scaling(features), y, weights, classes, watch, epochs)
 
     def _train(self, estimator, x, y, weights, classes, watch, epochs=None):
@@ -106,10 +108,11 @@ class NetworkTraining:
         steps = -(-len(x) // batch) * epochs
         data = (x, y) if weights is None else (x, y, weights.astype(np.float32))
         options = dict(
-            loss=_loss(estimator.loss, self.kind), optimizer=_optimizer(estimator, steps), max_epochs=int(epochs),
+            loss=_loss(estimator.loss, self.kind), optimizer=_optimizer(estimator, steps, epochs == 1), max_epochs=int(epochs),
             batch_size=batch, validation=None if partial or not share else float(share), patience=estimator.patience,
             max_seconds=estimator.max_seconds, precision=estimator.precision or "float32", seed=estimator._seed,
             metrics=("accuracy",) if self.kind == "classes" and share and not partial else (), catch_interrupt=_inputs.on_main_thread(),
+            optimizer_state=self.moments,
         )
 
         def run(on_plan, on_epoch, on_progress):
@@ -175,13 +178,14 @@ def _loss(given, kind):
     return {"classes": "cross_entropy", "labels": "binary_cross_entropy_with_logits", "values": "mean_squared_error"}[kind]
 
 
-def _optimizer(estimator, steps):
+def _optimizer(estimator, steps, once):
+    """`once`: one pass over the rows, of which there may be many."""
     given = estimator.optimizer
     if given is not None and not isinstance(given, str):
         return given
     name = given or "adamw"
     rate = estimator.learning_rate or (0.05 if name in ("sgd", "adagrad", "adadelta") else 2e-3)
-    planned = schedule.by_name(estimator.schedule or ("one-cycle" if given is None else "constant"), float(rate), steps)
+    planned = schedule.by_name(estimator.schedule or ("one-cycle" if given is None and not once else "constant"), float(rate), steps)
     rule = optim.by_name(name, planned)
     if estimator.weight_decay is not None:
         rule = type(rule)(learning_rate=planned, weight_decay=float(estimator.weight_decay))

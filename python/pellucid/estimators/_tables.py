@@ -12,8 +12,9 @@ from . import _inputs
 class TableTraining:
     """A model of the recipe, and what its classes are called."""
 
-    def __init__(self, model, columns, order):
+    def __init__(self, model, columns, order, moments=None):
         self.model = model
+        self.moments = moments  # of the optimiser, where training goes on: fit_table's optimizer_states
         self.columns = columns  # names of the features' columns, in order
         self.order = order  # where each of the estimator's classes stands among the model's; None for numbers
 
@@ -26,18 +27,20 @@ class TableTraining:
         names = None if classes is None else _class_names(classes)
         _add_target(table, target, y, names)
         options = _options(estimator, classes, names, weights)
+        options["optimizer_states"] = moments = []
         with _python_names():
             model, result = watch(lambda on_plan, on_epoch, on_progress: _fit_table(
                 table, target, options, on_plan, on_epoch, on_progress))
         order = None if names is None else [model.classes.index(name) for name in names]
-        return cls(model, columns, order), result
+        return cls(model, columns, order, moments), result
 
     def update(self, estimator, features, y, weights, classes, epochs, watch):
         """Goes on with the model; gives the FitResult."""
         table = self._table(features)
         names = None if classes is None else _class_names(classes)
         _add_target(table, self.model.target.name, y, names)
-        options = {**_options(estimator, classes, names, weights), "epochs": epochs}
+        self.moments = [] if self.moments is None else self.moments
+        options = {**_options(estimator, classes, names, weights), "epochs": epochs, "optimizer_states": self.moments}
         with _python_names():
             return watch(lambda on_plan, on_epoch, on_progress: _tabular.update_table_model(
                 self.model, table, **options, on_epoch=on_epoch, on_progress=on_progress))
