@@ -1,4 +1,4 @@
-"""Types for annotations."""
+"""Types for annotations: what stands for an array, where a function takes one."""
 
 import typing as _typing
 

@@ -58,6 +58,7 @@ class GradientTape:
     # ---- What happens while it records ------------------------------------------------------------------------------
 
     def see(self, variable, tensor):
+        """What a Variable tells of itself when it is used: the tensor that it stands for."""
         if variable.trainable and self._automatic:
             self._note(variable, tensor)
 
@@ -68,6 +69,7 @@ class GradientTape:
             self._watched[id(tensor)] = tensor
 
     def record(self, operation, settings, inputs, outputs):
+        """What an operation tells of itself: noted where an input is watched, whose outputs then are too."""
         if any(id(x) in self._watched for x in inputs):
             self._steps.append(_Step(operation, settings, inputs, outputs))
             for y in outputs:

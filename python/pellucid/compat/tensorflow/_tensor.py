@@ -109,6 +109,7 @@ class _Operators:
 
     @property
     def ndim(self):
+        """The number of axes."""
         return len(self.shape)
 
 
@@ -140,10 +141,12 @@ class Tensor(_Operators):
 
     @property
     def shape(self):
+        """The sizes of the axes: a tuple."""
         return self.array.shape
 
     @property
     def dtype(self):
+        """The type of the elements: tf.float32, ..."""
         return self.array.dtype
 
     def numpy(self):
@@ -180,10 +183,12 @@ class Variable(_Operators):
 
     @property
     def shape(self):
+        """The sizes of the axes: a tuple."""
         return self._tensor.shape
 
     @property
     def dtype(self):
+        """The type of the elements: tf.float32, ..."""
         return self._tensor.dtype
 
     def numpy(self):

@@ -1,4 +1,4 @@
-"""tf.math."""
+"""tf.math: the functions of numbers that tf itself has, under this name too."""
 
 import pellucid as _pl
 
