@@ -91,7 +91,7 @@ void pack_group(const Block<T, S>& b, T* to, Size column, Size columns, Size fro
   Size vectors = (columns + lanes - 1) / lanes;
   constexpr int kPanels = static_cast<int>(kGroup<T> / (2 * lanes));
   if (columns == kGroup<T> && b.v_stride.outer == 1 && tile_vectors<T>(b.width_rows(), vectors) == 2) {
-    pack_panels<kPanels>(to, b.v + column + from * b.v_stride.k, b.v_stride.k, length);
+    pack_panels<kPanels>(to, b.v + column + from * b.v_stride.k, b.v_stride.k, length, length + 1);
     return;
   }
   for (Size j = 0; j < columns;) {

@@ -106,17 +106,17 @@ struct Strides {
 
 // ---- Packing --------------------------------------------------------------------------------------------------------
 
-/// The same for kPanels whole panels of 2 vectors side by side, one behind the other in `to`; x's columns are
-/// contiguous. One sweep over the rows of x, since reading them panel by panel takes a line here and there.
+/// The same for kPanels whole panels of 2 vectors side by side, `pitch` steps behind each other in `to`; x's columns
+/// are contiguous. One sweep over the rows of x, since reading them panel by panel takes a line here and there.
 template <int kPanels, class T, class S>
-HWY_INLINE void pack_panels(T* HWY_RESTRICT to, const S* x, Size x_k, Size k) {
+HWY_INLINE void pack_panels(T* HWY_RESTRICT to, const S* x, Size x_k, Size k, Size pitch) {
   const hn::ScalableTag<T> d;
   constexpr Size lanes = kLanesOf<T>;
   for (Size p = 0; p < k; ++p) {
     HWY_UNROLL(8)
     for (int q = 0; q < kPanels; ++q) {
       hwy::Prefetch(x + 8 * x_k + 2 * q * lanes);
-      T* out = to + q * 2 * lanes * (k + 1);
+      T* out = to + q * 2 * lanes * pitch;
       hn::Store(load(d, x + 2 * q * lanes), d, out);
       hn::Store(load(d, x + (2 * q + 1) * lanes), d, out + lanes);
     }

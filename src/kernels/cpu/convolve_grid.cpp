@@ -176,7 +176,7 @@ void GridWay<T, S>::pack(const Blocks& b, const TapChunk& chunk, const S* w, Siz
       ++run;
     if (w_column_ == 1 && columns == kGroup && run * k_ == chunk.steps) {
       constexpr int kPanels = static_cast<int>(kGroup / (2 * lanes));
-      contract::pack_panels<kPanels>(to, w + kernel * w_tap_, w_k_, chunk.steps);
+      contract::pack_panels<kPanels>(to, w + kernel * w_tap_, w_k_, chunk.steps, chunk.steps + 1);
       return;
     }
     for (Size j = 0; j < columns;) {

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/cpu/contract_pack-inl.h"
 #include "kernels/cpu/convolve.h"
@@ -46,6 +47,9 @@ HWY_INLINE void zero_run(T* to, Size n) {
   for (; i + lanes <= n; i += lanes) hn::StoreU(hn::Zero(d), d, to + i);
   for (; i < n; ++i) to[i] = T{};
 }
+
+/// Elements ahead of what is copied that lines are fetched.
+inline constexpr Size kAhead = 1024;
 
 /// Positions along one axis of a strip: `first` of the source, `thin` apart, those in [inside_from, inside_to) exist.
 struct StripAxis {
@@ -113,7 +117,10 @@ void copy_blocks(T* strip, Size block, const S* x, const StripAxis (&axes)[3], c
       for (Size l = first; l < end; ++l, from += a.thin * pixel) {
         T* to = line + l * kBlock;
         Size c = 0;
-        for (; c + kBlock <= channels; c += kBlock, to += block) copy_run(to, from + c, kBlock);
+        for (; c + kBlock <= channels; c += kBlock, to += block) {
+          hwy::Prefetch(from + c + kAhead);
+          copy_run(to, from + c, kBlock);
+        }
         if (c < channels) {
           copy_run(to, from + c, channels - c);
           zero_run(to + channels - c, kBlock - (channels - c));

@@ -144,7 +144,7 @@ class WeightWay final : public Convolve::Way {
     Size first = 0, steps = 0, all = 0;
   };
 
-  Size rows_of(Size tap_run) const { return blocked_ ? kBlock : tap_run; }
+  void cut(Size wanted);
   void copy_view(const S* x, Size chunk_block, Size channel, Size channels, const Memory& m, Size& positions) const;
   void pack_panels(const S* g, Size block, Size column, Size columns, T* to) const;
   void run_piece(Size piece, const S* x, const S* g, T* sums, const Memory& m) const;
@@ -191,10 +191,10 @@ WeightWay<T, S>::WeightWay(const ConvolveShape& shape) : shape_(shape), of_(shap
   parts_ = std::clamp<Size>(wanted, 1, std::min(most_parts, blocks));
   part_blocks_ = divide_up(blocks, parts_);
   parts_ = divide_up(blocks, part_blocks_);
-  channel_pieces_ = blocked_ ? std::clamp<Size>(divide_up(wanted, parts_), 1, divide_up(channels, 2 * kBlock)) : 1;
+  // Nearly enough parts are not cut; where they are, into some pieces more, so that threads end at the same time.
+  cut(wanted >= 2 * parts_ ? divide_up(wanted + wanted / 2, parts_) : 1);
   channel_piece_ = blocked_ ? round_up(divide_up(channels, channel_pieces_), kBlock) : std::max<Size>(1, channels);
   channel_pieces_ = std::max<Size>(1, divide_up(channels, channel_piece_));
-  column_pieces_ = std::clamp<Size>(divide_up(wanted, parts_ * channel_pieces_), 1, divide_up(outputs, 4 * kBlock));
   column_piece_ = round_up(divide_up(outputs, column_pieces_), 2 * lanes);
   column_pieces_ = std::max<Size>(1, divide_up(outputs, std::max<Size>(1, column_piece_)));
   direct_ = parts_ == 1 && std::is_same_v<T, S>;
@@ -209,6 +209,27 @@ WeightWay<T, S>::WeightWay(const ConvolveShape& shape) : shape_(shape), of_(shap
       (view_ + panels_) * static_cast<Size>(sizeof(T)) + blocks_.pixels() * static_cast<Size>(sizeof(Size)), 128);
   workspace = static_cast<std::size_t>(slot_ * threads_);
   if (!direct_) workspace += static_cast<std::size_t>(round_up(parts_ * part_size_, kBlock)) * sizeof(T);
+}
+
+/// Cuts channels and columns into `wanted` pieces together, or as many as there can be, such that least is copied: each
+/// piece of channels packs all of g, each piece of columns copies all of x.
+template <class T, class S>
+void WeightWay<T, S>::cut(Size wanted) {
+  const Size channels = of_.group_channels, outputs = of_.group_outputs;
+  const Size most_channels = blocked_ ? divide_up(channels, 2 * kBlock) : 1;
+  const Size most_columns = std::max<Size>(1, divide_up(outputs, 4 * kBlock));
+  const double view = static_cast<double>(volume(blocks_.extent)) / static_cast<double>(volume(blocks_.size));
+  const auto copied = [&](Size pieces, Size columns) {
+    return view * static_cast<double>(channels * columns) + static_cast<double>(outputs * pieces);
+  };
+  channel_pieces_ = most_channels;
+  column_pieces_ = std::min(divide_up(wanted, most_channels), most_columns);
+  for (Size pieces = 1; pieces < most_channels; ++pieces) {
+    const Size columns = divide_up(wanted, pieces);
+    if (columns > most_columns || copied(pieces, columns) >= copied(channel_pieces_, column_pieces_)) continue;
+    channel_pieces_ = pieces;
+    column_pieces_ = columns;
+  }
 }
 
 /// Copies a block of x, `channels` channels from `channel` on, and fills the table of its positions.
@@ -276,7 +297,13 @@ void WeightWay<T, S>::pack_panels(const S* g, Size block, Size column, Size colu
                     (((image0 + i) * shape_.out[0] + first[0] + p) * shape_.out[1] + first[1] + q) * shape_.out[2] *
                         shape_.outputs +
                     first[2] * shape_.outputs + column;
-    for (Size j = 0; j < columns;) {
+    Size j = 0;
+    constexpr Size kSweep = 4 * kBlock;
+    for (; j + kSweep <= columns; j += kSweep) {
+      contract::pack_panels<static_cast<int>(kSweep / (2 * lanes))>(to + j * (all + 1) + line * length * 2 * lanes,
+                                                                    from + j, shape_.outputs, length, all + 1);
+    }
+    while (j < columns) {
       const Size width = columns - j > lanes ? 2 * lanes : lanes;
       contract::pack(to + j * (all + 1) + line * length * width, width, width, from + j, stride,
                      std::min(width, columns - j), length);
