@@ -16,6 +16,13 @@ def _positions(arguments: int | _Any) -> list[int]:
     return [arguments] if isinstance(arguments, int) else [int(i) for i in arguments]
 
 
+def _wraps(what: str, function: _Any) -> _Any:
+    """functools.wraps for what is a function; else a TypeError, where it is given and not where it would be called."""
+    if not callable(function):
+        raise TypeError(f"{what}: give a function of arrays, not {function!r}")
+    return _functools.wraps(function)
+
+
 def _only(arguments: int | _Any, result: _Any) -> _Any:
     return result[0] if isinstance(arguments, int) else result
 
@@ -33,7 +40,7 @@ def value_and_grad(
     allow_unused: zeros for arrays without influence on the value; else they are a ValueError that names them.
     """
 
-    @_functools.wraps(function)
+    @_wraps("value_and_grad", function)
     def with_gradients(*args: _Any, **kwargs: _Any) -> _Any:
         value, rest, gradients = _core._value_and_grad(
             function, args, kwargs, _positions(arguments), extra, allow_unused
@@ -48,7 +55,7 @@ def grad(
 ) -> _Callable[..., _Any]:
     """A function that gives the gradients of `function`; with `extra`, (gradients, anything else). See value_and_grad."""
 
-    @_functools.wraps(function)
+    @_wraps("grad", function)
     def gradient(*args: _Any, **kwargs: _Any) -> _Any:
         _, rest, gradients = _core._value_and_grad(function, args, kwargs, _positions(arguments), extra, allow_unused)
         gradients = _only(arguments, gradients)
@@ -75,7 +82,7 @@ def vmap(function: _Callable[..., _Any], in_axes: _Any = 0, out_axes: _Any = 0) 
     out_axes: where results get their batch axis; an integer, or a tree with the result's structure.
     """
 
-    @_functools.wraps(function)
+    @_wraps("vmap", function)
     def batched(*args: _Any, **kwargs: _Any) -> _Any:
         axes = in_axes
         if isinstance(axes, list):
@@ -90,7 +97,7 @@ def vmap(function: _Callable[..., _Any], in_axes: _Any = 0, out_axes: _Any = 0) 
 def jacobian(function: _Callable[..., _Any]) -> _Callable[..., _Any]:
     """A function that gives the matrix of derivatives of an array by an array: of shape f(x).shape + x.shape."""
 
-    @_functools.wraps(function)
+    @_wraps("jacobian", function)
     def matrix(x: _Any) -> _Any:
         return _core._jacobian(function, x)
 
@@ -105,7 +112,7 @@ def hessian_product(function: _Callable[..., _Any], x: _Any, v: _Any) -> _Any:
 def checkpoint(function: _Callable[..., _Any]) -> _Callable[..., _Any]:
     """`function`, whose intermediate values are not kept for backward but computed again (Chen et al. 2016)."""
 
-    @_functools.wraps(function)
+    @_wraps("checkpoint", function)
     def recomputed(*args: _Any, **kwargs: _Any) -> _Any:
         return _core._checkpoint(function, args, kwargs)
 
@@ -129,7 +136,7 @@ def custom(function: _Callable[..., _Any], vjp: _Callable[..., _Any]) -> _Callab
     are several, None for none. Forward mode is not defined then.
     """
 
-    @_functools.wraps(function)
+    @_wraps("custom", function)
     def with_rule(*args: _Any) -> _Any:
         return _core._custom(function, vjp, args)
 
@@ -150,6 +157,7 @@ def compile(function: _Callable[..., _Any] | None = None, *, name: str | None = 
     """
     if function is None:
         return _functools.partial(compile, name=name)
+    _wraps("compile", function)
     compiled = _core.Compiled(function, name or getattr(function, "__name__", type(function).__name__))
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         try:

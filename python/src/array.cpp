@@ -121,6 +121,13 @@ void operators(C& cls) {
 
   cls.def(
       "__getitem__", [](const Operand& x, nb::handle key) { return get_item(x, key); }, nb::arg().none());
+  cls.def(
+      "__setitem__",
+      [](const Array&, nb::handle, nb::handle) {
+        throw nb::type_error(
+            "arrays never change: make another by where(mask, new, x), or concat; sums at indices by scatter_add");
+      },
+      nb::arg().none(), nb::arg().none(), "Raises TypeError: arrays never change.");
   cls.def("__len__", [](const Operand& x) {
     if (x.array.rank() == 0) throw nb::type_error("len: a scalar has no length");
     return x.array.size(0);

@@ -36,6 +36,10 @@ Array settled(const Array& x) {
 }
 
 Array as_array_of(nb::handle x, nb::handle dtype, nb::handle copy) {
+  if (!copy.is_none() && PyBool_Check(copy.ptr()) == 0) {
+    throw nb::type_error(
+        ("asarray: copy is True, False or None, not " + nb::cast<std::string>(nb::repr(copy))).c_str());
+  }
   const bool never = !copy.is_none() && !nb::cast<bool>(copy), always = !copy.is_none() && !never;
   Array array;
   if (const Array* known = array_in(x)) {

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <new>
 #include <string_view>
+#include <typeinfo>
 
 #include "core.h"
 #include "pellucid/error.h"
@@ -29,9 +30,11 @@ constexpr Sign kSigns[] = {
     {"No such file or directory", &file_not_found},
     {"Permission denied", &os_error},
     {"Is a directory", &os_error},
+    {"is a folder; give a file", &os_error},
     {"No space left on device", &os_error},
     {"is not defined for ", &type_error},
     {"must be bool", &type_error},
+    {"has the wrong type", &type_error},
     {"not of floating type", &type_error},
     {"must be a floating", &type_error},
     {"index arrays are int32 or int64", &type_error},
@@ -48,9 +51,11 @@ constexpr Remedy kRemedies[] = {
     {"set .loss, for example to loss::mean_squared_error", "give loss=pl.loss.mean_squared_error, for example"},
     {"nn::unfreeze some", "unfreeze() some"},
     {"optim::Options", "optim.Optimizer"},
-    {"optim::by_name", "optim.by_name"},
-    {"schedule::by_name", "schedule.by_name"},
+    {"use the reduction kMean or kSum", "take its mean or sum"},
+    {"nn::build: ", ""},
 };
+/// Of C++, and modules of Python: "random::key" is random.key.
+constexpr std::string_view kNamespaces[] = {"nn", "random", "optim", "schedule", "loss", "init", "metrics"};
 
 PyObject* kind_of(std::string_view text) {
   for (const Sign& sign : kSigns) {
@@ -78,12 +83,28 @@ PyObject* define_kind(nb::module_& m, const char* name, const char* doc, PyObjec
 
 }  // namespace
 
+namespace {
+
+/// The names that C++ has as they are called in Python.
+void rename(std::string& said) {
+  for (const std::string_view space : kNamespaces) {
+    const std::string ours = std::string(space) + "::";
+    for (std::size_t at = said.find(ours); at != std::string::npos; at = said.find(ours, at + 1)) {
+      const char before = at == 0 ? ' ' : said[at - 1];
+      if (before == ' ' || before == '(' || before == '\'') said.replace(at, ours.size(), std::string(space) + ".");
+    }
+  }
+}
+
+}  // namespace
+
 void raise_error(const char* text) noexcept {
   std::string said = text;
   for (const Remedy& remedy : kRemedies) {
     const std::size_t at = said.find(remedy.ours);
     if (at != std::string::npos) said.replace(at, remedy.ours.size(), remedy.theirs);
   }
+  rename(said);
   PyErr_SetString(kind_of(text), said.c_str());
 }
 
@@ -100,6 +121,8 @@ void bind_errors(nb::module_& m) {
       std::rethrow_exception(thrown);
     } catch (const Error& error) {
       raise_error(error.what());
+    } catch (const std::bad_cast&) {
+      PyErr_SetString(PyExc_TypeError, "an argument, or what a function returned, is of another type than it must be");
     }
   });
 }

@@ -176,8 +176,9 @@ nb::object widened(const nb::object& source, const char* format) {
     return numpy.attr("asarray")(array.attr("astype")("float64"));
   }
   if (to == nullptr) {
-    throw nb::type_error(("array: elements of the type " + nb::cast<std::string>(nb::str(array.attr("dtype"))) +
-                          " (format '" + (format == nullptr ? "" : format) +
+    const nb::object type = array.attr("dtype");
+    throw nb::type_error(("array: elements of the type " + nb::cast<std::string>(nb::str(type)) + " (format '" +
+                          (format == nullptr ? "" : format) +
                           "') are not numbers that the engine has: bool, integers and floats up to 64 bits")
                              .c_str());
   }

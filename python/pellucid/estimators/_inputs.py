@@ -325,6 +325,22 @@ def canonical(features, y, weights):
     return features, y, weights
 
 
+def number_of(name, value):
+    """A parameter as a float, None where it is None. Raises TypeError where it is no number."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {value!r} is no number") from None
+
+
+def sizes_of(hidden):
+    """The parameter `hidden`, as a list of integers. Raises TypeError where it is none."""
+    try:
+        return [int(n) for n in ([hidden] if isinstance(hidden, (int, np.integer)) else hidden)]
+    except (TypeError, ValueError):
+        raise TypeError(f"hidden: {hidden!r}; give the sizes of the hidden layers, such as (256, 128)") from None
+
+
 def on_main_thread():
     """May signals be looked at here?"""
     import threading

@@ -157,7 +157,7 @@ def _make_network(estimator, shape, outputs):
 def _dense(estimator, shape, outputs):
     width = int(np.prod(shape))
     layers = [nn.Flatten()] if len(shape) > 1 else []
-    for hidden in (256, 128) if estimator.hidden is None else estimator.hidden:
+    for hidden in (256, 128) if estimator.hidden is None else _inputs.sizes_of(estimator.hidden):
         layers += [nn.Linear(width, int(hidden)), _activation(estimator.activation or "relu")]
         if estimator.dropout:
             layers.append(nn.Dropout(float(estimator.dropout)))
@@ -184,9 +184,9 @@ def _optimizer(estimator, steps, once):
     if given is not None and not isinstance(given, str):
         return given
     name = given or "adamw"
-    rate = estimator.learning_rate or (0.05 if name in ("sgd", "adagrad", "adadelta") else 2e-3)
-    planned = schedule.by_name(estimator.schedule or ("one-cycle" if given is None and not once else "constant"), float(rate), steps)
+    rate = _inputs.number_of("learning_rate", estimator.learning_rate) or (0.05 if name in ("sgd", "adagrad", "adadelta") else 2e-3)
+    planned = schedule.by_name(estimator.schedule or ("one-cycle" if given is None and not once else "constant"), rate, steps)
     rule = optim.by_name(name, planned)
     if estimator.weight_decay is not None:
-        rule = type(rule)(learning_rate=planned, weight_decay=float(estimator.weight_decay))
+        rule = type(rule)(learning_rate=planned, weight_decay=_inputs.number_of("weight_decay", estimator.weight_decay))
     return rule

@@ -121,20 +121,20 @@ def _options(estimator, classes, names, weights):
         "fast": bool(estimator.fast),
         "ensemble": estimator.ensemble,
         "tune": estimator.tune,
-        "time": _float(estimator.time),
-        "hidden": None if estimator.hidden is None else [int(n) for n in estimator.hidden],
+        "time": _inputs.number_of("time", estimator.time),
+        "hidden": None if estimator.hidden is None else _inputs.sizes_of(estimator.hidden),
         "activation": estimator.activation,
-        "dropout": _float(estimator.dropout),
+        "dropout": _inputs.number_of("dropout", estimator.dropout),
         "loss": estimator.loss,
         "optimizer": estimator.optimizer,
         "schedule": estimator.schedule,
-        "learning_rate": _float(estimator.learning_rate),
-        "weight_decay": _float(estimator.weight_decay),
+        "learning_rate": _inputs.number_of("learning_rate", estimator.learning_rate),
+        "weight_decay": _inputs.number_of("weight_decay", estimator.weight_decay),
         "batch": estimator.batch_size,
         "epochs": estimator.max_epochs,
         "patience": estimator.patience,
-        "validation": _float(estimator.validation),
-        "max_seconds": _float(estimator.max_seconds),
+        "validation": _inputs.number_of("validation", estimator.validation),
+        "max_seconds": _inputs.number_of("max_seconds", estimator.max_seconds),
         "precision": estimator.precision,
         "seed": estimator._seed,
         "catch_interrupt": _inputs.on_main_thread(),
@@ -147,7 +147,3 @@ def _options(estimator, classes, names, weights):
         if by_class is not None:
             options["class_weights"] = {name: float(w) for name, w in zip(names, by_class)}
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _float(value):
-    return None if value is None else float(value)
