@@ -155,6 +155,33 @@ TEST(Showing, NothingInAReportComesAlive) {
   EXPECT_TRUE(has(refused.err, "no/where.html")) << refused.err;
 }
 
+TEST(Showing, AReportHasTheSchemaAndTheWarningsOfTraining) {
+  const Place place;
+  std::string text = "key,fee,color,told,kind\n";
+  for (int i = 0; i < 300; ++i) {
+    const bool good = i * 7919 % 3 == 0;
+    text += "k" + std::to_string(i) + "," + (i == 5 ? "" : std::to_string(i * 31 % 17)) +
+            (i % 2 == 0   ? ",red"
+             : i % 3 == 0 ? ",blue"
+                          : ",green") +
+            (good ? ",a,good\n" : ",b,bad\n");
+  }
+  place.write("things.csv", text);
+  ASSERT_EQ(place.run("train things.csv --target kind --epochs 2 --test 0.3 --report page.html").status, 0);
+  const std::string page = place.read("page.html");
+  for (const char* part : {"<td>kind</td><td>target</td><td>category</td><td>bad, good</td>",
+                           "<td>fee</td><td>input</td><td>whole number</td><td>0 to 16</td><td class=\"r\">1</td>",
+                           "<td>color</td><td>input</td><td>category</td><td>3: blue, green, red</td>",
+                           "<td>key</td><td>ignore</td><td>identifier</td><td>210 different texts</td>",
+                           "left out: is an identifier: another text in each row"}) {
+    EXPECT_TRUE(has(page, part)) << part;
+  }
+  EXPECT_TRUE(has(page, "<li>column &#39;told&#39;"));
+  EXPECT_FALSE(has(page, "<td>warnings</td>"));
+  ASSERT_EQ(place.run("evaluate things.safetensors things.csv --report later.html").status, 0);
+  EXPECT_TRUE(has(place.read("later.html"), "<li>in training: column &#39;told&#39;"));
+}
+
 TEST(Showing, ReportsOfNumbersAndPictures) {
   const Place place;
   place.write("prices.csv", numbers_csv(300));

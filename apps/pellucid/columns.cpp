@@ -5,6 +5,21 @@
 
 namespace pellucid::cli {
 
+std::string values_text(const data::ColumnSchema& column) {
+  if (column.low) return fmt::format("{:.6g} to {:.6g}", *column.low, *column.high);
+  if (!column.first.empty()) return fmt::format("{} to {}", column.first, column.last);
+  if (!column.categories.empty()) {
+    std::string list = fmt::format("{}", fmt::join(column.categories, ", "));
+    return column.categories.size() > 2 ? fmt::format("{}: {}", column.categories.size(), list) : list;
+  }
+  return column.distinct > 0 ? counted(column.distinct, "text", "different texts") : "";
+}
+
+std::string missing_text(double share) {
+  if (share == 0) return "";
+  return share < 0.0005 ? "< 0.1 %" : fmt::format("{:.1f} %", share * 100);
+}
+
 std::string kind_of(const data::Feature& feature) {
   switch (feature.kind) {
     case data::Feature::Kind::kNumber:

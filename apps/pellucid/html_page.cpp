@@ -37,6 +37,7 @@ th { text-align: left; font-weight: 600; color: var(--soft); font-size: 13.5px; 
 th, td { padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td:last-child, th:last-child { padding-right: 0; }
 td.r, th.r { text-align: right; white-space: nowrap; } td:not(.r) { overflow-wrap: anywhere; min-width: 13ch; }
+table.wide td:nth-child(2) { min-width: 7ch; } table.wide td:nth-child(4) { min-width: 20ch; } table.wide td:last-child { min-width: 28ch; }
 table.heat { border-collapse: separate; border-spacing: 2px; } table.heat th, table.heat td { border: 0; padding: 5px 9px; min-width: 0; }
 table.heat th.r, table.heat td.r { text-align: center; white-space: nowrap; } table.heat td { border-radius: 3px; }
 .row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); gap: 16px; margin: 0 0 18px; }

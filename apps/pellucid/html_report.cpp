@@ -212,42 +212,64 @@ std::string target_text(const Model& model) {
                                         html::bars(list, "How often each class occurs among the training rows"), "")});
 }
 
-std::string schema_tables(const Model& model, const Report& report) {
-  const data::Preprocessing& table = model.table;
-  Rows head = {{"column", "is", "missing", "inputs", "becomes"}};
-  Rows first = head, more = head;
+// What one column is, and what became of it.
+std::vector<std::string> column_row(const data::ColumnSchema& column, const data::Preprocessing& table,
+                                    const Report& report) {
+  std::string inputs, becomes;
   for (const data::Feature& feature : table.features) {
-    Rows& rows = first.size() <= kMostColumns ? first : more;
-    const auto found = report.missing.find(feature.column);
-    const bool known = found != report.missing.end();
-    rows.push_back({escape(feature.column), escape(kind_of(feature)),
-                    !known               ? "–"
-                    : found->second == 0 ? ""
-                                         : grouped(found->second),
-                    std::to_string(feature.inputs()), escape(how_used(feature))});
+    if (feature.column != column.name) continue;
+    inputs = std::to_string(feature.inputs());
+    becomes = how_used(feature);
   }
-  std::string text = html::heading("Columns") + html::table(first, {false, false, true, true, false});
+  for (const auto& [name, reason] : table.dropped) {
+    if (name == column.name) becomes = "left out: " + reason;
+  }
+  if (column.role == data::Role::kTarget) becomes = "what is predicted";
+  const auto count = report.missing.find(column.name);
+  const bool counts = count != report.missing.end();
+  const std::string missing = !counts ? missing_text(column.missing) : count->second == 0 ? "" : grouped(count->second);
+  return {escape(column.name),
+          std::string(name_of(column.role)),
+          std::string(name_of(column.type)),
+          escape(shortened(values_text(column), 48)),
+          escape(missing),
+          inputs,
+          escape(becomes)};
+}
+
+std::string schema_table(const Model& model, const Report& report) {
+  const std::vector<bool> right = {false, false, false, false, true, true, false};
+  Rows first = {{"column", "role", "type", "values", "missing", "inputs", "becomes"}}, more = first;
+  for (const data::ColumnSchema& column : model.table.schema.columns) {
+    (first.size() <= kMostColumns ? first : more).push_back(column_row(column, model.table, report));
+  }
+  std::string text = html::heading("Columns") + html::table(first, right, "wide");
   if (more.size() > 1) {
     text += fmt::format("<details><summary>{} more columns</summary>\n{}</details>\n", more.size() - 1,
-                        html::table(more, {false, false, true, true, false}));
+                        html::table(more, right, "wide"));
   }
-  if (table.dropped.empty()) return text;
-  Rows dropped = {{"left out", "because"}};
-  for (const auto& [column, reason] : table.dropped) dropped.push_back({escape(column), escape(reason)});
-  return text + html::heading("Left out") + html::table(dropped);
+  return text;
 }
 
 Section data_section(const Model& model, const Report& report) {
   std::string body = target_text(model);
+  std::vector<std::string> of_training;
   if (model.training.contains("data") && model.training["data"].is_object()) {
     Json facts = model.training["data"];
     facts.erase("columns");
+    if (facts.contains("warnings")) {
+      of_training = facts["warnings"].get<std::vector<std::string>>();
+      facts.erase("warnings");
+    }
     body += object_table(facts, {"", ""});
   }
   std::vector<std::string> words = report.notes;
   for (const std::string& warning : warnings()) words.push_back(warning);
+  for (const std::string& warning : of_training) {
+    if (std::find(words.begin(), words.end(), warning) == words.end()) words.push_back("in training: " + warning);
+  }
   if (!words.empty()) body += html::heading("Notes and warnings") + list_of(words);
-  if (model.source == data::Source::kTable) body += schema_tables(model, report);
+  if (model.source == data::Source::kTable) body += schema_table(model, report);
   return {.id = "data", .title = "Data", .body = body};
 }
 

@@ -6,6 +6,7 @@
 #include "base/atomic_file.h"
 #include "base/fail.h"
 #include "cli.h"
+#include "columns.h"
 #include "model.h"
 #include "pellucid/data.h"
 #include "pellucid/io.h"
@@ -21,23 +22,6 @@ struct SchemaOptions {
   bool json = false;
 };
 
-std::string number_text(double x) { return fmt::format("{:.6g}", x); }
-
-std::string values_text(const data::ColumnSchema& column) {
-  if (column.low) return fmt::format("{} to {}", number_text(*column.low), number_text(*column.high));
-  if (!column.first.empty()) return fmt::format("{} to {}", column.first, column.last);
-  if (!column.categories.empty()) {
-    std::string list = fmt::format("{}", fmt::join(column.categories, ", "));
-    return column.categories.size() > 2 ? fmt::format("{}: {}", column.categories.size(), list) : list;
-  }
-  return column.distinct > 0 ? counted(column.distinct, "text", "different texts") : "";
-}
-
-std::string percent(double share) {
-  if (share == 0) return "";
-  return share < 0.0005 ? "< 0.1 %" : fmt::format("{:.1f} %", share * 100);
-}
-
 void show(const data::Schema& schema, const io::Table* table) {
   if (table != nullptr) {
     say("{}: {}, {}\n", table->source, counted(table->rows, "row", "rows"),
@@ -52,7 +36,7 @@ void show(const data::Schema& schema, const io::Table* table) {
     if (column.out_of_range != data::OutOfRange::kAccept)
       values += column.out_of_range == data::OutOfRange::kClip ? "; clips" : "; refuses what is outside";
     rows.push_back({shortened(column.name, 32), std::string(name_of(column.type)), std::string(name_of(column.role)),
-                    percent(column.missing), values});
+                    missing_text(column.missing), values});
   }
   say(aligned(rows, {false, false, false, true, false}));
 }
