@@ -107,6 +107,9 @@ TEST_F(AtomicFileTest, WorksWithoutAFolderInThePath) {
 TEST_F(AtomicFileTest, WritesToDevicesDirectly) {
   write_file("/dev/null", "text");
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  check_writable("/dev/null");
+  EXPECT_EQ(message([] { check_writable("/dev/full"); }),
+            "cannot write '/dev/full': No space left on device: free some space or choose another place");
 }
 
 TEST_F(AtomicFileTest, RefusesPlacesThatTakeNoFileBeforeAnythingIsWritten) {

@@ -108,7 +108,8 @@ TEST(Pictures, SaysWhatIsNotThere) {
   EXPECT_EQ(
       message_of([&] { data::recognise(none); }),
       "cannot open '" + none + "': No such file or directory; give a CSV file, an NPZ file or a folder of pictures");
-  EXPECT_EQ(refusal(none), "read_npz: cannot open '" + none + "': No such file or directory");
+  EXPECT_EQ(refusal(none),
+            "read_npz: cannot open '" + none + "': No such file or directory; check its name and folder");
   EXPECT_EQ(message_of([&] { data::recognise(folder.path()); }),
             "'" + folder.path() +
                 "' is a folder without IDX files (train-images-idx3-ubyte, ...) and without folders of PNG or JPEG "
@@ -147,6 +148,16 @@ TEST(Pictures, TestLabelsAreOfClassesThatTrainingHas) {
   EXPECT_EQ(message_of([&] { data::fit_pictures(pictures); }),
             "fit_pictures: label 4 of test picture 1 is not in 0 to 2, the labels of the training pictures; take files "
             "that belong together");
+}
+
+TEST(Pictures, OneClassAloneIsNotLearned) {
+  const TemporaryFolder folder;
+  folder.add("train-images-idx3-ubyte", images(3));
+  folder.add("train-labels-idx1-ubyte", labels(std::string("\1\1\1", 3)));
+  const data::Pictures pictures = data::read_pictures(folder.path());
+  EXPECT_EQ(message_of([&] { data::fit_pictures(pictures); }),
+            "fit_pictures: all training pictures have the label 1, so there is nothing to learn; give pictures of two "
+            "classes or more");
 }
 
 TEST(Pictures, SaysWhatDoesNotFit) {

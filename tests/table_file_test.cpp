@@ -38,7 +38,7 @@ TEST(TableFiles, AreKnownByTheirFirstBytes) {
   EXPECT_EQ(io::table_file(folder.add("b", std::string("ARROW1\0\0", 8))), TableFile::kArrow);
   EXPECT_EQ(io::table_file(folder.add("c", "\xff\xff\xff\xff\x10")), TableFile::kArrow);
   EXPECT_EQ(message_of([&] { io::table_file(folder.path("none")); }),
-            "read_table: cannot open '" + folder.path("none") + "': No such file or directory");
+            "read_table: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
 }
 
 TEST(TableFiles, NpzArraysAreColumns) {

@@ -143,6 +143,8 @@ void AtomicFile::write_through(const char* data, std::size_t size) {
 }
 
 void AtomicFile::require_space(std::uint64_t size) {
+  // A device that takes nothing, as /dev/full, says so of no byte too.
+  if (temporary_.empty() && file_calls().write(file_, "", 0) < 0) fail_with_errno(errno);
   if (size == 0 || temporary_.empty()) return;
   int error = 0;
   rlimit most = {};

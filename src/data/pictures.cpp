@@ -256,6 +256,13 @@ PicturePreprocessing fit_pictures(const Pictures& pictures) {
   const Array& images = pictures.training.images;
   if (!images.defined()) fail("fit_pictures: there are no training pictures; read a folder that has some");
   check_test_labels(pictures);
+  const std::vector<std::int64_t> labels = pictures.training.labels.to_vector<std::int64_t>();
+  if (std::all_of(labels.begin(), labels.end(), [&](std::int64_t label) { return label == labels.front(); })) {
+    fail(
+        "fit_pictures: all training pictures have the label {}, so there is nothing to learn; give pictures of two "
+        "classes or more",
+        labels.front());
+  }
   PicturePreprocessing result;
   result.shape.assign(images.shape().begin() + 1, images.shape().end());
   result.classes = pictures.classes;

@@ -32,7 +32,9 @@ class Descriptor {
       number_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     } while (number_ < 0 && errno == EINTR);
     if (number_ < 0) {
-      const char* remedy = errno == EACCES ? "; change its permissions" : "";
+      const char* remedy = errno == EACCES   ? "; change its permissions"
+                           : errno == ENOENT ? "; check its name and folder"
+                                             : "";
       fail("{}: cannot open '{}': {}{}", what, path, errno_text(errno), remedy);
     }
     if (::fstat(number_, &status_) != 0) {

@@ -98,7 +98,9 @@ Table NpzColumns::read(std::int64_t from, std::int64_t to) const {
 TableFile table_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    const char* remedy = errno == EACCES ? "; change its permissions" : "";
+    const char* remedy = errno == EACCES   ? "; change its permissions"
+                         : errno == ENOENT ? "; check its name and folder"
+                                           : "";
     fail("read_table: cannot open '{}': {}{}", path, base::errno_text(errno), remedy);
   }
   std::string head(8, '\0');
