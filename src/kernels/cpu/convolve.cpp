@@ -60,7 +60,7 @@ bool is_point(const ConvolveShape& s) {
 
 std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, ConvolveKind kind) {
   if (is_point(shape)) return std::make_shared<PointWay>(shape, kind);
-  if (suits_depthwise3(shape, kind)) return depthwise3_convolution(shape, kind);
+  if (suits_depthwise3(shape)) return depthwise3_convolution(shape, kind);
   if (is_depthwise(shape)) return depthwise_convolution(shape, kind);
   if (suits_pairs(shape)) return pair_convolution(shape, kind);
   const bool winograd = suits_winograd(shape);

@@ -141,7 +141,7 @@ std::shared_ptr<const Convolve::Way> pair_convolution(const ConvolveShape& shape
 bool is_depthwise(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> depthwise_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// The same of 3 x 3 over pictures, stride 1 or 2: two by two results share what they load.
-bool suits_depthwise3(const ConvolveShape& shape, ConvolveKind kind);
+bool suits_depthwise3(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> depthwise3_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// x from g where x has few channels.
 bool suits_scatter(const ConvolveShape& shape);

@@ -456,7 +456,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-bool suits_depthwise3(const ConvolveShape& s, ConvolveKind) {
+bool suits_depthwise3(const ConvolveShape& s) {
   const bool one = s.in[0] == 1 && s.out[0] == 1 && s.low[0] == 0;
   const bool square = s.kernel == Position{1, 3, 3} && s.stride[1] == s.stride[2] && s.stride[1] <= 2;
   return is_depthwise(s) && one && square && s.stride[0] == 1 && volume(s.dilation) == 1 && volume(s.out) > 0 &&
