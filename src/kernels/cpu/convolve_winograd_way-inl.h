@@ -32,7 +32,7 @@ class WinogradWay final : public Convolve::Way {
   static constexpr Size kGroup = 64;  // columns whose sums are transformed together
   static constexpr Size kPanel = 2 * kFloats;
   static constexpr Size kBlockTiles = 48 * kSteps;  // whose planes stay near L2
-  static constexpr Size kLine = 16;        // planes are a line more than a power of two apart
+  static constexpr Size kLine = 16;                 // planes are a line more than a power of two apart
 
   Size panel_pitch() const { return kPanel * (words_ + 1); }
   void pack_kernel(const float* w, Size panel, Word* to) const;
