@@ -75,7 +75,9 @@ void GroupStep::plan_tiles() {
   const auto work = rows * cols * static_cast<std::int64_t>(std::max<std::size_t>(code_.ops.size(), 1));
   const bool streams = row_folds && cols > kLongestRow;  // block by block
   const std::int64_t tile = rows * cols <= kTile || streams ? kTile : tile_elements();
-  if (cols <= tile || (row_values && cols <= kLongestRow)) {
+  if (code_.single_rows) {
+    tile_cols_ = std::min(tile, cols);
+  } else if (cols <= tile || (row_values && cols <= kLongestRow)) {
     tile_cols_ = std::max<std::int64_t>(cols, 1);
     tile_rows_ = std::max<std::int64_t>(tile / tile_cols_, 1);
     if (tile_rows_ > kColumnGroup) tile_rows_ = tile_rows_ / kColumnGroup * kColumnGroup;

@@ -44,6 +44,7 @@ struct GroupCode {
     std::int64_t row_stride = 0, col_stride = 0;  // of kExpandRows' and kBlock's operand
   };
   std::int64_t rows = 1, cols = 1;
+  bool single_rows = false;  // a tile is a part of one row
   std::vector<Slot> slots;
   std::vector<Op> ops;
 };

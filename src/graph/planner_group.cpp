@@ -36,6 +36,7 @@ class GroupBuilder {
   }
 
   GroupCode build() {
+    code_.single_rows = reads_parts_of_rows();
     for (std::int32_t i : members_) add(i);
     return std::move(code_);
   }
@@ -48,6 +49,22 @@ class GroupBuilder {
 
   GroupCode::Slot& slot(int s) { return code_.slots[static_cast<std::size_t>(s)]; }
   std::int64_t elements() const { return space_.rows * space_.cols; }
+
+  /// True where an operand has long rows with gaps between them, as a part of a split has: they are read where they lie
+  /// in tiles that do not go beyond a row.
+  bool reads_parts_of_rows() const {
+    constexpr std::int64_t kLongRow = 256;
+    if (space_.split || space_.rows == 1 || space_.cols < kLongRow) return false;
+    return std::any_of(members_.begin(), members_.end(), [&](std::int32_t i) {
+      const auto& inputs = graph_.instructions[static_cast<std::size_t>(i)].inputs;
+      return std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) {
+        const Layout& layout = planner_.lies_[static_cast<std::size_t>(v)].layout;
+        std::int64_t row_stride = 0, col_stride = 0;
+        return !is_contiguous(layout.shape, layout.strides) &&
+               as_matrix(layout, space_.rows, space_.cols, row_stride, col_stride) && row_stride != 0 && col_stride == 1;
+      });
+    });
+  }
 
   int new_slot(std::size_t size, Level level) {
     GroupCode::Slot made;
@@ -122,10 +139,12 @@ class GroupBuilder {
       if (row_stride == 1 || rows == 1) return memory_slot(planner_.read(v), size, Level::kRow, 1, 0);
       return load(v, wanted, Kind::kBlock, row_stride, 1, row_stride, 0);
     }
-    if (row_stride == cols && col_stride == 1) return memory_slot(planner_.read(v), size, Level::kFull, cols, 1);
+    if (col_stride == 1 && (row_stride == cols || (code_.single_rows && row_stride != 0))) {
+      return memory_slot(planner_.read(v), size, Level::kFull, row_stride, 1);
+    }
     if (col_stride == 0) return load(v, wanted, Kind::kExpandRows, row_stride, 0, row_stride, 0);
     if (row_stride == 0 && col_stride == 1) {
-      const bool single_rows = cols > kTile && !(space_.split && cols <= kLongestRow);  // as GroupStep tiles them
+      const bool single_rows = code_.single_rows || (cols > kTile && !(space_.split && cols <= kLongestRow));
       if (single_rows) return memory_slot(planner_.read(v), size, Level::kFull, 0, 1);
       return load(v, wanted, Kind::kExpandColumns, 0, 1, 0, 1);
     }

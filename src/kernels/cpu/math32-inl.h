@@ -22,6 +22,9 @@ inline constexpr float kRounder32 = 12582912.0f;  // 1.5 * 2^23
 /// p * 2^k, k an integer, |k| <= 250, rounded once.
 template <class D, class V>
 HWY_INLINE V scale32(D d, V p, V k) {
+#if HWY_TARGET <= HWY_AVX3
+  if constexpr (sizeof(V) == 64) return V{_mm512_scalef_ps(p.raw, k.raw)};
+#endif
   const hn::RebindToUnsigned<D> du;
   const V rounder = hn::Set(d, kRounder32);
   const auto one = hn::BitCast(du, hn::Set(d, 1));
