@@ -90,6 +90,12 @@ struct Operand {
   void draw(std::mt19937_64& random) {
     for (float& x : data) x = static_cast<float>(static_cast<std::int32_t>(random())) * 0x1p-31F;
   }
+  /// The elements rounded, as bits of bfloat16.
+  std::vector<std::uint16_t> narrow() const {
+    std::vector<std::uint16_t> list;
+    for (const float x : data) list.push_back(array::to_bfloat16(x).bits);
+    return list;
+  }
   float* at0() { return data.data() - low; }
   const float* at0() const { return data.data() - low; }
   Size low = 0, high = 0;
@@ -120,13 +126,15 @@ struct Case {
     const Contract contract =
         way == Bf16Way::kNone ? multiply_contract(s, steady) : kernels::bf16_contract(s, way, steady);
     Operand c = start;
-    const float *left = a.at0(), *right = b.at0();
+    const std::vector<std::uint16_t> narrow_a = a.narrow(), narrow_b = b.narrow();
+    const void* left = s.a_narrow ? static_cast<const void*>(narrow_a.data() - a.low) : a.at0();
+    const void* right = s.b_narrow ? static_cast<const void*>(narrow_b.data() - b.low) : b.at0();
     const std::unique_ptr<void, void (*)(void*)> packed(
         contract.packed() == 0 ? nullptr : std::aligned_alloc(64, contract.packed()), std::free);
     if (packed != nullptr) {
-      const float*& operand = steady == Steady::kA ? left : right;
+      const void*& operand = steady == Steady::kA ? left : right;
       contract.pack(packed.get(), operand);
-      operand = static_cast<const float*>(packed.get());
+      operand = packed.get();
     }
     const std::size_t bytes = (contract.workspace() + 63) / 64 * 64;
     const std::unique_ptr<void, void (*)(void*)> workspace(std::aligned_alloc(64, std::max<std::size_t>(bytes, 64)),
@@ -230,6 +238,14 @@ void check(const ContractShape& shape, std::uint64_t seed) {
     c.expect_near(one);
     if (way == Bf16Way::kNone || (way == Bf16Way::kDot && trapped)) {
       for (std::size_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i], expected[i]) << what << " at " << i;
+    }
+    for (const auto& [a_narrow, b_narrow] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
+      Case stored = c;
+      stored.s.a_narrow = a_narrow, stored.s.b_narrow = b_narrow;
+      const Steady steady = a_narrow && b_narrow ? Steady::kNone : a_narrow ? Steady::kA : Steady::kB;
+      EXPECT_EQ(std::memcmp(stored.run(way, 2, nullptr, steady).data(), one.data(), one.size() * sizeof(float)), 0)
+          << what << (a_narrow ? ": a" : "") << (b_narrow ? ": b" : "") << " is stored in bfloat16";
+      if (trapped) break;
     }
     for (const Steady steady : {Steady::kA, Steady::kB}) {
       EXPECT_EQ(std::memcmp(c.run(way, 2, nullptr, steady).data(), one.data(), one.size() * sizeof(float)), 0)

@@ -15,6 +15,7 @@
 #include "pellucid/train.h"
 #include "pellucid/transform.h"
 #include "support/amx_trap.h"
+#include "support/environment.h"
 #include "support/message.h"
 
 namespace pellucid {
@@ -161,6 +162,32 @@ TEST(Precision, ConvolutionsThatRoundThemselvesTakeWhatWasToBeRounded) {
   EXPECT_TRUE(same(got[2], by[1]));
   const std::string plan = compiled.explain_plan();
   EXPECT_EQ(plan.find("round_bfloat16"), std::string::npos) << plan;
+}
+
+TEST(Precision, WhatOnlyContractionsReadIsStoredInBfloat16WithTheSameBits) {
+  const Array x = draw(1, {300, 260}), u = draw(2, {260, 250}), w = draw(3, {250, 40});
+  const auto step = [](const Arrays& in) {
+    const PrecisionScope scope(Precision::kBFloat16);
+    const Vjp pulled = vjp(
+        [](const Arrays& at) {
+          const Array hidden = reshape(gelu_tanh(matmul(at[0], at[1])), {3, 100, 250});
+          return Arrays{matmul(hidden, at[2])};
+        },
+        in);
+    const Arrays gradients = pulled.pullback({pulled.outputs[0]});
+    return Arrays{pulled.outputs[0], gradients[0], gradients[1], gradients[2]};
+  };
+  auto narrowed = compile(step), wide = compile(step);
+  const Arrays got = narrowed(Arrays{x, u, w});
+  const Environment off("PELLUCID_DISABLE", "store_narrow");
+  const Arrays expected = wide(Arrays{x, u, w});
+  for (std::size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(same(got[i], expected[i])) << i;
+  if (kernels::bf16_way() == kernels::Bf16Way::kNone) return;
+  // gelu and what flows into it.
+  const std::string plan = narrowed.explain_plan();
+  EXPECT_NE(plan.find("gelu_tanh, astype"), std::string::npos) << plan;
+  EXPECT_NE(plan.find("multiply, astype"), std::string::npos) << plan;
+  EXPECT_EQ(wide.explain_plan().find("astype"), std::string::npos) << wide.explain_plan();
 }
 
 TEST(Precision, ConvolutionsRoundTheirOperands) {

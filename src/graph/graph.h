@@ -68,13 +68,21 @@ struct PassTime {
   double microseconds;
 };
 
-void simplify(Graph& graph);     // identities that change no bits
-void fold(Graph& graph);         // small results of constants alone
-void cse(Graph& graph);          // equal instructions merged
-void merge_scans(Graph& graph);  // a loop that saves more stands for the one that saves less
-void narrow(Graph& graph);       // what rounds its operands itself reads them unrounded
-void dce(Graph& graph);          // instructions without influence dropped
-void epilogue(Graph& graph);     // bias and relu into the contraction before them
+void simplify(Graph& graph);      // identities that change no bits
+void fold(Graph& graph);          // small results of constants alone
+void cse(Graph& graph);           // equal instructions merged
+void merge_scans(Graph& graph);   // a loop that saves more stands for the one that saves less
+void narrow(Graph& graph);        // what rounds its operands itself reads them unrounded
+void store_narrow(Graph& graph);  // what only such contractions read is stored in bfloat16
+void dce(Graph& graph);           // instructions without influence dropped
+void epilogue(Graph& graph);      // bias and relu into the contraction before them
+
+/// Tells values by which instruction they are made, after instructions have moved.
+void renumber(Graph& graph);
+
+/// True for a contraction whose kernel rounds to bfloat16 as it packs: rounding before it changes no bit, and operands
+/// may be stored in bfloat16.
+bool rounds_operands(const Graph& graph, const Instruction& instruction);
 
 /// True where PELLUCID_DISABLE does not name the pass.
 bool pass_enabled(const char* name);

@@ -7,6 +7,20 @@
 #include "kernels/contract_bf16.h"
 
 namespace pellucid::graph {
+
+bool rounds_operands(const Graph& graph, const Instruction& instruction) {
+  if (instruction.record->kind != ops::Kind::kContract || instruction.attributes.dtype != DType::kBFloat16)
+    return false;
+  const Value &a = graph.value(instruction.inputs[0]), &b = graph.value(instruction.inputs[1]);
+  kernels::ContractShape shape;
+  shape.dtype = a.dtype == DType::kBFloat16 ? DType::kFloat32 : a.dtype;  // stored narrow
+  shape.out = graph.value(instruction.outputs[0]).dtype;
+  shape.m = a.shape[a.shape.size() - 2];
+  shape.k = a.shape.back();
+  shape.n = b.shape.back();
+  return kernels::bf16_suits(shape);
+}
+
 namespace {
 
 /// True where the kernel rounds as it packs, so that rounding before it changes no bit.
@@ -24,15 +38,7 @@ bool rounds_itself(const Graph& graph, const Instruction& instruction) {
     }
     return instruction.record->rounds(signature);
   }
-  if (instruction.record->kind != ops::Kind::kContract) return false;
-  const Value &a = graph.value(instruction.inputs[0]), &b = graph.value(instruction.inputs[1]);
-  kernels::ContractShape shape;
-  shape.dtype = a.dtype;
-  shape.out = graph.value(instruction.outputs[0]).dtype;
-  shape.m = a.shape[a.shape.size() - 2];
-  shape.k = a.shape.back();
-  shape.n = b.shape.back();
-  return kernels::bf16_suits(shape);
+  return rounds_operands(graph, instruction);
 }
 
 }  // namespace

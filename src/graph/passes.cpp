@@ -43,13 +43,13 @@ bool constant_number(const Graph& graph, ValueId v, double& number) {
   return true;
 }
 
+}  // namespace
+
 void renumber(Graph& graph) {
   for (std::size_t i = 0; i < graph.instructions.size(); ++i) {
     for (ValueId out : graph.instructions[i].outputs) graph.value(out).producer = static_cast<std::int32_t>(i);
   }
 }
-
-}  // namespace
 
 void simplify(Graph& graph) {
   std::vector<ValueId> to = identity_map(graph);
@@ -238,8 +238,9 @@ std::vector<PassTime> optimise(Graph& graph) {
     const char* name;
     void (*run)(Graph&);
   };
-  constexpr Pass kPasses[] = {{"dce", dce},           {"simplify", simplify}, {"fold", fold}, {"cse", cse},
-                              {"scans", merge_scans}, {"narrow", narrow},     {"dce", dce},   {"epilogue", epilogue}};
+  constexpr Pass kPasses[] = {{"dce", dce}, {"simplify", simplify},         {"fold", fold},
+                              {"cse", cse}, {"scans", merge_scans},         {"narrow", narrow},
+                              {"dce", dce}, {"store_narrow", store_narrow}, {"epilogue", epilogue}};
   std::vector<PassTime> times;
   for (const Pass& pass : kPasses) {
     if (!pass_enabled(pass.name)) continue;

@@ -400,13 +400,18 @@ void Planner::emit_contract(const Instruction& instruction, std::int32_t index) 
   }
   desc.bias = instruction.bias;
   desc.relu = instruction.relu;
+  const bool narrow = rounds_operands(graph_, instruction);
+  if (narrow) {
+    desc.dtype = DType::kFloat32;
+    desc.a_narrow = graph_.value(a).dtype == DType::kBFloat16;
+    desc.b_narrow = graph_.value(b).dtype == DType::kBFloat16;
+  }
   const Ref bias = instruction.bias ? read_contiguous(instruction.inputs[2]) : Ref{};
   const Ref ra = read(a), rb = read(b), rc = write(c);
   if (instruction.bias) keep_until_now(bias);
   const auto steady = steady_value(b)   ? kernels::ContractSteady::kB
                       : steady_value(a) ? kernels::ContractSteady::kA
                                         : kernels::ContractSteady::kNone;
-  const bool narrow = instruction.attributes.dtype == DType::kBFloat16 && kernels::bf16_suits(desc);
   kernels::Contract contract = narrow ? kernels::bf16_contract(desc, steady) : kernels::Contract(desc, steady);
   const auto memory = [&](std::size_t bytes, std::int32_t first, std::int32_t last) {
     if (bytes == 0) return Ref{};

@@ -61,7 +61,8 @@ class GroupBuilder {
         const Layout& layout = planner_.lies_[static_cast<std::size_t>(v)].layout;
         std::int64_t row_stride = 0, col_stride = 0;
         return !is_contiguous(layout.shape, layout.strides) &&
-               as_matrix(layout, space_.rows, space_.cols, row_stride, col_stride) && row_stride != 0 && col_stride == 1;
+               as_matrix(layout, space_.rows, space_.cols, row_stride, col_stride) && row_stride != 0 &&
+               col_stride == 1;
       });
     });
   }

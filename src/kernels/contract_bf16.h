@@ -24,7 +24,8 @@ Bf16Way bf16_way();
 bool bf16_suits(const ContractShape& shape);
 
 /// c[b](i, j) = act(sum over p of bf16(a[b](i, p)) * bf16(b[b](p, j)) + bias(j)), sums in float32. Operands are rounded
-/// to the nearest bfloat16, ties to even, as they are packed.
+/// to the nearest bfloat16, ties to even, as they are packed; what is stored as bfloat16 (a_narrow, b_narrow) is as it
+/// is.
 ///
 /// One accumulator for each output: pairs (2q, 2q + 1) of p ascending, of a pair first the odd and then the even
 /// product, each added with one rounding, from 0; a step that does not exist counts as 0; chunks of kContractChunk are

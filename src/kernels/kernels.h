@@ -194,6 +194,7 @@ struct ContractShape {
   std::vector<std::int64_t> a_batch, b_batch, c_batch;  // strides for each of them (0: broadcast)
   bool bias = false;                                    // a contiguous row of n
   bool relu = false;                                    // act is relu, else the identity
+  bool a_narrow = false, b_narrow = false;              // for bf16_contract: stored as bfloat16, and dtype is float32
 };
 
 inline constexpr std::int64_t kContractChunk = 1024;

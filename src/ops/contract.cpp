@@ -8,7 +8,8 @@ namespace pellucid::ops {
 namespace {
 
 // Operands (batch..., m, k) and (batch..., k, n) of one type, with equal batch sizes.
-void infer_contract(const Record& self, const Arrays& inputs, const Attributes&, std::vector<Output>& outputs) {
+void infer_contract(const Record& self, const Arrays& inputs, const Attributes& attributes,
+                    std::vector<Output>& outputs) {
   const Shape& a = inputs[0].shape();
   const Shape& b = inputs[1].shape();
   const std::size_t r = a.size();
@@ -20,7 +21,9 @@ void infer_contract(const Record& self, const Arrays& inputs, const Attributes&,
   Shape shape = a;
   shape[r - 1] = b[r - 1];
   element_count(shape, "matmul");
-  outputs.push_back({std::move(shape), inputs[0].dtype(), nullptr, {}, 0});
+  // In bfloat16 precision the operands may be stored so; the result is float32.
+  const DType dtype = attributes.dtype == DType::kBFloat16 ? DType::kFloat32 : inputs[0].dtype();
+  outputs.push_back({std::move(shape), dtype, nullptr, {}, 0});
 }
 
 Array contract(const Array& a, const Array& b);

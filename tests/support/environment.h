@@ -19,8 +19,9 @@ class Environment {
 };
 
 /// The passes that PELLUCID_DISABLE can name.
-inline constexpr const char* kPasses[] = {"simplify", "fold",     "cse",    "scans", "dce",  "fuse",
-                                          "chain",    "epilogue", "narrow", "place", "batch"};
-inline constexpr const char* kAllPasses = "simplify,fold,cse,scans,narrow,dce,fuse,chain,epilogue,place,batch";
+inline constexpr const char* kPasses[] = {"simplify", "fold",     "cse",    "scans",        "dce",   "fuse",
+                                          "chain",    "epilogue", "narrow", "store_narrow", "place", "batch"};
+inline constexpr const char* kAllPasses =
+    "simplify,fold,cse,scans,narrow,store_narrow,dce,fuse,chain,epilogue,place,batch";
 
 }  // namespace pellucid

@@ -1,6 +1,6 @@
-// Packing of float32 operands as pairs of bfloat16. Included once for each instruction set (Highway's toggle). What
-// includes it says by PELLUCID_BF16_DOT or PELLUCID_BF16_AMX for which instructions its functions are compiled; each
-// has a namespace.
+// Packing of operands, float32 or bfloat16, as pairs of bfloat16. Included once for each instruction set (Highway's
+// toggle). What includes it says by PELLUCID_BF16_DOT or PELLUCID_BF16_AMX for which instructions its functions are
+// compiled; each has a namespace.
 #if defined(PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_
 #undef PELLUCID_KERNELS_CPU_CONTRACT_BF16_PACK_INL_H_
@@ -109,37 +109,57 @@ HWY_INLINE hn::Vec<D128> pairs_along(D128 d, const float* x) {
 
 constexpr Size pairs_of(Size steps) { return (steps + 1) / 2; }
 
+/// The same of operands that are stored in bfloat16, as their bits.
+HWY_INLINE Pairs pair(Pairs even, Pairs odd) { return hn::Or(even, hn::ShiftLeft<16>(odd)); }
+HWY_INLINE Pair pair(std::uint16_t even, std::uint16_t odd) { return even | static_cast<Pair>(odd) << 16; }
+template <class D128>
+HWY_INLINE hn::Vec<D128> pairs_along(D128 d, const std::uint16_t* x) {
+  return hn::BitCast(d, hn::LoadU(hn::RebindToUnsigned<D128>(), reinterpret_cast<const Pair*>(x)));
+}
+
+HWY_INLINE hn::Vec<FloatTag> load(const float* x) { return hn::LoadU(FloatTag(), x); }
+HWY_INLINE Pairs load(const std::uint16_t* x) {
+  return hn::PromoteTo(PairTag(), hn::LoadU(hn::Rebind<std::uint16_t, PairTag>(), x));
+}
+HWY_INLINE hn::Vec<FloatTag> load_first(const float* x, Size count) {
+  return hn::MaskedLoad(hn::FirstN(FloatTag(), static_cast<std::size_t>(count)), FloatTag(), x);
+}
+HWY_INLINE Pairs load_first(const std::uint16_t* x, Size count) {
+  std::uint16_t first[kLanes] = {};
+  std::memcpy(first, x, static_cast<std::size_t>(count) * sizeof(std::uint16_t));
+  return load(first);
+}
+
 // ---- Packing --------------------------------------------------------------------------------------------------------
 
 /// Packs `columns` columns of x, at most kLanes, and `steps` steps: pair q of column j at to + q * width + j.
 /// All kLanes lanes of a step are written, ascending in q, so that where `width` is less, the next step overwrites what
 /// is too much; `to` has room for a vector more. Lanes from `columns` on hold numbers of no account.
-HWY_NOINLINE inline void pack_column(Pair* HWY_RESTRICT to, Size width, const float* x, Strides stride, Size columns,
-                                     Size steps) {
-  const FloatTag d;
+template <class E>
+HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const E* x, Strides stride, Size columns, Size steps) {
   const PairTag du;
   if (stride.outer == 1) {
-    const auto mask = hn::FirstN(d, static_cast<std::size_t>(columns));
     const bool whole = columns == kLanes;
     for (Size p = 0; p + 1 < steps; p += 2, to += width) {
-      const float* even = x + p * stride.k;
-      const float* odd = even + stride.k;
+      const E* even = x + p * stride.k;
+      const E* odd = even + stride.k;
       hwy::Prefetch(even + 8 * stride.k);
       hwy::Prefetch(odd + 8 * stride.k);
       if (HWY_LIKELY(whole)) {
-        hn::StoreU(pair(hn::LoadU(d, even), hn::LoadU(d, odd)), du, to);
+        hn::StoreU(pair(load(even), load(odd)), du, to);
       } else {
-        hn::StoreU(pair(hn::MaskedLoad(mask, d, even), hn::MaskedLoad(mask, d, odd)), du, to);
+        hn::StoreU(pair(load_first(even, columns), load_first(odd, columns)), du, to);
       }
     }
     if (steps % 2 != 0) {
-      hn::StoreU(pair(hn::MaskedLoad(mask, d, x + (steps - 1) * stride.k), hn::Zero(d)), du, to);
+      const auto even = load_first(x + (steps - 1) * stride.k, columns);
+      hn::StoreU(pair(even, hn::Zero(hn::DFromV<decltype(even)>())), du, to);
     }
     return;
   }
   Size p = 0;
   if (stride.k == 1) {
-    const float* row[kLanes];
+    const E* row[kLanes];
     for (Size i = 0; i < kLanes; ++i) row[i] = x + (i < columns ? i : columns - 1) * stride.outer;
     for (; p + 8 <= steps; p += 8) {
       hn::Vec<FloatTag> column[4];
@@ -151,8 +171,8 @@ HWY_NOINLINE inline void pack_column(Pair* HWY_RESTRICT to, Size width, const fl
   }
   for (; p < steps; p += 2, to += width) {
     for (Size j = 0; j < columns; ++j) {
-      const float* even = x + j * stride.outer + p * stride.k;
-      to[j] = pair(*even, p + 1 < steps ? even[stride.k] : 0.0F);
+      const E* even = x + j * stride.outer + p * stride.k;
+      to[j] = pair(*even, p + 1 < steps ? even[stride.k] : E{0});
     }
     for (Size j = columns; j < (kLanes < width ? kLanes : width); ++j) to[j] = 0;
   }
@@ -161,26 +181,24 @@ HWY_NOINLINE inline void pack_column(Pair* HWY_RESTRICT to, Size width, const fl
 /// Packs columns of v into panels of two vectors, the last of one where one is left and `kWhole` is false: pair q of
 /// column j of the panel that begins at column c at to + c * pairs + q * its width + j - c. Pairs of steps beyond the
 /// last one, up to `pairs`, are 0.
-template <bool kWhole>
-HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides stride, Size columns, Size steps,
-                              Size pairs) {
-  const FloatTag d;
+template <bool kWhole, class E>
+HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const E* x, Strides stride, Size columns, Size steps, Size pairs) {
   const Size real = pairs_of(steps);
   Size done = 0;
   // Whole panels side by side in one sweep over the rows of x, since each row of a panel is a line or two.
-  constexpr Size kSweep = 256 / static_cast<Size>(sizeof(float));
+  constexpr Size kSweep = 64;
   if (stride.outer == 1 && steps % 2 == 0) {
     for (; done + kSweep <= columns; done += kSweep) {
       Pair* out = to + done * pairs;
-      const float* even = x + done;
+      const E* even = x + done;
       for (Size q = 0; q < real; ++q, even += 2 * stride.k, out += 2 * kLanes) {
-        const float* odd = even + stride.k;
+        const E* odd = even + stride.k;
         HWY_UNROLL(8)
         for (Size j = 0; j < kSweep; j += kLanes) {
           hwy::Prefetch(even + 8 * stride.k + j);
           hwy::Prefetch(odd + 8 * stride.k + j);
           Pair* at = out + j / (2 * kLanes) * (2 * kLanes * pairs) + j % (2 * kLanes);
-          hn::StoreU(pair(hn::LoadU(d, even + j), hn::LoadU(d, odd + j)), PairTag(), at);
+          hn::StoreU(pair(load(even + j), load(odd + j)), PairTag(), at);
         }
       }
     }
@@ -199,17 +217,16 @@ HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const float* x, Strides str
 
 /// Packs `kTiles` tiles of rows side by side in one sweep over the steps of x, whose lines they share: rows one behind
 /// the other, an even number of steps. Whole vectors are read, from the first row of each tile on.
-template <Size kTiles>
-HWY_NOINLINE void sweep_rows(Pair* HWY_RESTRICT to, const float* x, Size step, const Size* first_row, Size pairs) {
-  const FloatTag d;
+template <Size kTiles, class E>
+HWY_NOINLINE void sweep_rows(Pair* HWY_RESTRICT to, const E* x, Size step, const Size* first_row, Size pairs) {
   const auto rows = hn::FirstN(PairTag(), kRows);
   for (Size q = 0; q < pairs; ++q, x += 2 * step, to += kRows) {
     HWY_UNROLL(4)
     for (Size t = 0; t < kTiles; ++t) {
-      const float* even = x + first_row[t];
+      const E* even = x + first_row[t];
       hwy::Prefetch(even + 8 * step);
       hwy::Prefetch(even + 9 * step);
-      const Pairs both = pair(hn::LoadU(d, even), hn::LoadU(d, even + step));
+      const Pairs both = pair(load(even), load(even + step));
       // What is too much is overwritten by the next step; behind the last one the next tile has begun.
       if (HWY_LIKELY(q + 1 < pairs)) {
         hn::StoreU(both, PairTag(), to + t * kRows * pairs);
@@ -221,7 +238,8 @@ HWY_NOINLINE void sweep_rows(Pair* HWY_RESTRICT to, const float* x, Size step, c
 }
 
 /// Packs rows of s, the tiles of `cut` one behind the other: pair q of row i of a tile at q * kRows + i.
-inline void pack_rows(Pair* HWY_RESTRICT to, const float* x, Strides stride, const RowCut& cut, Size steps) {
+template <class E>
+void pack_rows(Pair* HWY_RESTRICT to, const E* x, Strides stride, const RowCut& cut, Size steps) {
   static_assert(kRows <= kLanes);
   constexpr Size kTogether = 4;
   const Size tiles = cut.high_count + cut.low_count;
@@ -251,26 +269,26 @@ inline constexpr Size kAmxRows = 32, kAmxPairs = 16;
 /// Packs rows of s for AMX, the tiles of `cut` one behind the other: pair q of row i of a tile at q / kAmxPairs *
 /// kAmxPairs * kAmxRows + i * kAmxPairs + q % kAmxPairs. Pairs of steps beyond the last one, up to `pairs`, are 0; rows
 /// that a tile lacks hold what was there.
-inline void pack_rows_amx(Pair* HWY_RESTRICT to, const float* x, Strides stride, const RowCut& cut, Size steps,
-                          Size pairs) {
+template <class E>
+void pack_rows_amx(Pair* HWY_RESTRICT to, const E* x, Strides stride, const RowCut& cut, Size steps, Size pairs) {
   const auto at = [](Size i, Size q) { return q / kAmxPairs * (kAmxPairs * kAmxRows) + i * kAmxPairs + q % kAmxPairs; };
   for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile, to += kAmxRows * pairs) {
     const Size rows = tile < cut.high_count ? cut.high : cut.low;
     Size first = 0;  // rows before are packed
     if (stride.outer == 1) {
-      const FloatTag d;
       for (; first + kLanes <= rows; first += kLanes) {
         for (Size p = 0; p < steps; p += 2) {
-          const float* even = x + first + p * stride.k;
+          const E* at_p = x + first + p * stride.k;
           alignas(64) Pair lane[kLanes];
-          const auto odd = p + 1 < steps ? hn::LoadU(d, even + stride.k) : hn::Zero(d);
-          hn::Store(pair(hn::LoadU(d, even), odd), PairTag(), lane);
+          const auto even = load(at_p);
+          const auto odd = p + 1 < steps ? load(at_p + stride.k) : hn::Zero(hn::DFromV<decltype(even)>());
+          hn::Store(pair(even, odd), PairTag(), lane);
           for (Size i = 0; i < kLanes; ++i) to[at(first + i, p / 2)] = lane[i];
         }
       }
     }
     for (Size i = first; i < rows; ++i) {
-      const float* row = x + i * stride.outer;
+      const E* row = x + i * stride.outer;
       Size p = 0;
       if (stride.k == 1) {
         const hn::Full128<float> d128;
@@ -280,7 +298,7 @@ inline void pack_rows_amx(Pair* HWY_RESTRICT to, const float* x, Strides stride,
         }
       }
       for (; p < steps; p += 2) {
-        to[at(i, p / 2)] = pair(row[p * stride.k], p + 1 < steps ? row[(p + 1) * stride.k] : 0.0F);
+        to[at(i, p / 2)] = pair(row[p * stride.k], p + 1 < steps ? row[(p + 1) * stride.k] : E{0});
       }
     }
     for (Size i = 0; i < rows; ++i) {

@@ -26,8 +26,32 @@ using contract::batch_offsets;
 using contract::Offsets;
 using contract::place_of;
 
-using Block = contract::Block<float, float>;
 using Job = contract::Job<float, float, float>;
+
+// ---- Operands -------------------------------------------------------------------------------------------------------
+
+/// An operand of float32 or, where it is narrow, of bfloat16; offsets are in elements.
+struct Operand {
+  const void* data = nullptr;
+  bool narrow = false;
+  Operand from(Size offset) const {
+    const auto* bytes = static_cast<const std::byte*>(data);
+    return {bytes + offset * static_cast<Size>(narrow ? sizeof(std::uint16_t) : sizeof(float)), narrow};
+  }
+};
+
+void pack_s(Pair* to, const Operand& x, Strides stride, const RowCut& cut, Size steps, Size pairs) {
+  if (x.narrow) return pack_tiles(to, static_cast<const std::uint16_t*>(x.data), stride, cut, steps, pairs);
+  pack_tiles(to, static_cast<const float*>(x.data), stride, cut, steps, pairs);
+}
+
+void pack_v(Pair* to, const Operand& x, Strides stride, Size columns, Size steps) {
+  const Size pairs = (pairs_of(steps) + kTogether - 1) / kTogether * kTogether;
+  if (x.narrow) {
+    return pack_panels<kWhole>(to, static_cast<const std::uint16_t*>(x.data), stride, columns, steps, pairs);
+  }
+  pack_panels<kWhole>(to, static_cast<const float*>(x.data), stride, columns, steps, pairs);
+}
 
 // ---- Memory ---------------------------------------------------------------------------------------------------------
 
@@ -79,6 +103,34 @@ struct Memory {
 };
 
 // ---- Blocks and pieces ----------------------------------------------------------------------------------------------
+
+/// Rows of s times columns of v, over k steps.
+struct Block {
+  Operand s, v;
+  Strides s_stride, v_stride;
+  Size rows = 0, columns = 0, k = 0;
+  float* c = nullptr;
+  Size c_row = 0;
+  const float* bias = nullptr;
+  bool relu = false;
+};
+
+/// The operands of a piece, from step `from` of k on; v is where a steady one would not be (steady_of).
+Block block_of(const Job& job, const contract::Place& place, const Offsets& at, Size from, Size k) {
+  const ContractShape& shape = job.shape;
+  const bool swap = job.plan.swap;
+  const Operand a = Operand{job.a, shape.a_narrow}.from(at.a), b = Operand{job.b, shape.b_narrow}.from(at.b);
+  const Strides a_stride = {shape.a_m, shape.a_k}, b_stride = {shape.b_n, shape.b_k};
+  Block block;
+  block.s_stride = swap ? b_stride : a_stride;
+  block.v_stride = swap ? a_stride : b_stride;
+  block.s = (swap ? b : a).from(place.row * block.s_stride.outer + from * block.s_stride.k);
+  block.v = (swap ? a : b).from(place.column * block.v_stride.outer + from * block.v_stride.k);
+  block.rows = place.rows;
+  block.columns = place.columns;
+  block.k = k;
+  return block;
+}
 
 /// Where a block's packed operands lie; what is ready was packed for all pieces.
 struct Packed {
@@ -141,13 +193,12 @@ HWY_NOINLINE void run_block(const Block& b, Packed packed, const Report* report)
   do {
     const Size steps = least(b.k - from, kContractChunk);
     const bool last = from + steps == b.k;
-    if (!packed.s_ready) pack_s(packed.s, b.s + from * b.s_stride.k, b.s_stride, cut, steps, padded_pairs(steps));
+    if (!packed.s_ready) pack_s(packed.s, b.s.from(from * b.s_stride.k), b.s_stride, cut, steps, padded_pairs(steps));
     for (Size j = 0; j < b.columns; j += kGroup) {
       const Size columns = least(kGroup, b.columns - j);
       const Pair* v = packed.v + (packed.v_ready ? j * padded_pairs(steps) : 0);
       if (!packed.v_ready) {
-        pack_panels<kWhole>(packed.v, b.v + j * b.v_stride.outer + from * b.v_stride.k, b.v_stride, columns, steps,
-                            padded_pairs(steps));
+        pack_v(packed.v, b.v.from(j * b.v_stride.outer + from * b.v_stride.k), b.v_stride, columns, steps);
       }
       run_group(b, cut, packed.s, v, j, columns, steps, from == 0, last);
       if (last && report != nullptr) report->done(j, j + columns);
@@ -165,20 +216,14 @@ HWY_INLINE Pair* slot_of(const Job& job, const Memory& memory, Size thread) {
 /// The copy of the steady operand, where plan.v_ready.
 Pair* steady_of(const Job& job) { return reinterpret_cast<Pair*>(const_cast<float*>(job.plan.swap ? job.a : job.b)); }
 
-/// The part of a piece that is v, from operand v (which its job may not hold).
-Block v_of(const ContractShape& shape, const ContractPlan& plan, const float* v, Size column) {
-  Block b;
-  b.v_stride = plan.swap ? contract::Strides{shape.a_m, shape.a_k} : contract::Strides{shape.b_n, shape.b_k};
-  b.v = v + column * b.v_stride.outer;
-  b.columns = least(plan.columns, (plan.swap ? shape.m : shape.n) - column);
-  return b;
-}
-
-/// Packs a chunk of k, from step `from` on, of a piece's columns into its memory `to`.
-void pack_v(Pair* to, const Block& b, Size from, Size k) {
-  const Size steps = least(k - from, kContractChunk);
-  pack_panels<kWhole>(to + from / kContractChunk * panels_size(b.columns, kContractChunk), b.v + from * b.v_stride.k,
-                      b.v_stride, b.columns, steps, padded_pairs(steps));
+/// Packs a chunk of k, from step `from` on, of the columns of v (which a job may not hold) from `column` on that make a
+/// piece, into the piece's memory `to`.
+void pack_piece(Pair* to, const ContractShape& shape, const ContractPlan& plan, const void* v, Size column, Size from) {
+  const Strides stride = plan.swap ? Strides{shape.a_m, shape.a_k} : Strides{shape.b_n, shape.b_k};
+  const Size columns = least(plan.columns, (plan.swap ? shape.m : shape.n) - column);
+  pack_v(to + from / kContractChunk * panels_size(columns, kContractChunk),
+         Operand{v, plan.swap ? shape.a_narrow : shape.b_narrow}.from(column * stride.outer + from * stride.k), stride,
+         columns, least(shape.k - from, kContractChunk));
 }
 
 /// Contract::pack.
@@ -188,9 +233,8 @@ void pack_steady(const Contract& contract, void* to, const void* operand) {
   const Size chunks = std::max<Size>(1, divide_up(shape.k, kContractChunk));
   base::parallel_for(plan.column_pieces * chunks, [&](Size i) {
     const Size piece = i / chunks;
-    pack_v(static_cast<Pair*>(to) + piece * all_panels_size(plan.columns, shape.k),
-           v_of(shape, plan, static_cast<const float*>(operand), piece * plan.columns), i % chunks * kContractChunk,
-           shape.k);
+    pack_piece(static_cast<Pair*>(to) + piece * all_panels_size(plan.columns, shape.k), shape, plan, operand,
+               piece * plan.columns, i % chunks * kContractChunk);
   });
 }
 
@@ -220,12 +264,10 @@ void pack_shared(const Job& job, const Memory& memory) {
                        const contract::Place place = place_of(job.shape, plan, block);
                        const Packed to = packed_of(job, memory, place, 0);
                        if (i >= rows) {
-                         const float* const v = plan.swap ? job.a : job.b;
-                         return pack_v(to.v, v_of(job.shape, plan, v, place.column), from, k);
+                         return pack_piece(to.v, job.shape, plan, plan.swap ? job.a : job.b, place.column, from);
                        }
                        const Size steps = least(k - from, kContractChunk);
-                       const Block b =
-                           contract::block_of<float, float, float>(job, place, {}, from, steps, nullptr, {});
+                       const Block b = block_of(job, place, {}, from, steps);
                        pack_s(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s, b.s_stride,
                               RowCut::of(b.rows, kHigh), steps, padded_pairs(steps));
                      },
@@ -242,7 +284,7 @@ void run_piece(const Job& job, const Memory& memory, Size piece, int thread) {
   for (Size z = z0; z < z1; ++z) {
     const Offsets at = batch_offsets(shape, z);
     float* c = job.c + at.c + place.c_row0 * shape.c_m + place.c_column0;
-    Block b = contract::block_of<float, float, float>(job, place, at, 0, shape.k, nullptr, {});
+    Block b = block_of(job, place, at, 0, shape.k);
     const float* bias = job.bias != nullptr ? job.bias + place.c_column0 : nullptr;
     b.c = plan.indirect ? sums : c;
     b.c_row = plan.indirect ? memory.sums_row : shape.c_m;
@@ -280,8 +322,7 @@ void run_chunks(const Job& job, const Memory& memory) {
         const Offsets at = batch_offsets(shape, z);
         for (Size chunk = first; chunk < least(chunks, first + plan.chunks); ++chunk) {
           const Size from = chunk * kContractChunk;
-          Block b = contract::block_of<float, float, float>(job, place, at, from, least(kContractChunk, shape.k - from),
-                                                            nullptr, {});
+          Block b = block_of(job, place, at, from, least(kContractChunk, shape.k - from));
           b.c = sums + (z * chunks + chunk) * memory.part + place.row * memory.part_row + place.column;
           b.c_row = memory.part_row;
           Packed packed = packed_of(job, memory, place, thread);

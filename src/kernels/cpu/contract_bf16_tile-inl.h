@@ -182,7 +182,8 @@ class Tiles {
   Tiles& operator=(const Tiles&) = delete;
 };
 
-void pack_s(Pair* to, const float* x, Strides stride, const RowCut& cut, Size steps, Size pairs) {
+template <class E>
+void pack_tiles(Pair* to, const E* x, Strides stride, const RowCut& cut, Size steps, Size pairs) {
   pack_rows_amx(to, x, stride, cut, steps, pairs);
 }
 
@@ -195,7 +196,8 @@ struct Tiles {
   Tiles() {}  // NOLINT: so that it counts as used
 };
 
-void pack_s(Pair* to, const float* x, Strides stride, const RowCut& cut, Size steps, Size) {
+template <class E>
+void pack_tiles(Pair* to, const E* x, Strides stride, const RowCut& cut, Size steps, Size) {
   pack_rows(to, x, stride, cut, steps);
 }
 
