@@ -160,9 +160,10 @@ const Record& kGelu = define(unary<&MapTable::gelu>(
     }));
 const Record& kGeluTanh = define(unary<&MapTable::gelu_tanh>(
     "gelu_tanh", "x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2", {-4, 4}, [](const Arrays& x, const Array&) {
-      const double c = 0.7978845608028654;
-      const Array t = tanh(c * (x[0] + 0.044715 * x[0] * square(x[0])));
-      return 0.5 * (1 + t) + 0.5 * x[0] * (1 - square(t)) * (c + (3 * 0.044715 * c) * square(x[0]));
+      // x sigmoid(z), z = x (a + b x^2): sigmoid(z) (1 + (1 - sigmoid(z)) x z').
+      const double a = 1.5957691216057308, b = a * 0.044715;
+      const Array q = square(x[0]), gate = sigmoid(x[0] * fma(q, b, a));
+      return gate * fma(1 - gate, x[0] * fma(q, 3 * b, a), 1.0);
     }));
 const Record& kIsnan = define(predicate<&MapTable::isnan>("isnan", "is x not a number", kFloats));
 const Record& kIsinf = define(predicate<&MapTable::isinf>("isinf", "is x infinite", kFloats));

@@ -32,6 +32,7 @@ void fill(MapTable& t) {
   unary<Gelu>(t.gelu);
   unary<GeluTanh>(t.gelu_tanh);
   t.erf[float32] = costly_unary<float, Erf32>;
+  t.gelu_tanh[float32] = costly_unary<float, GeluTanh32>;
   binary<PowerOf>(t.power);
   binary<Hypot>(t.hypot);
   binary<LogAddExp>(t.logaddexp);
