@@ -98,9 +98,9 @@ END
     # Sanitizers come before everything else; Python's own allocations go to malloc, where they are seen. The interpreter
     # lets much of its memory lie when it ends, so leaks are the business of `leaks`.
     (cd python/tests && PYTHONPATH="$OLDPWD/build/python-asan/package" PYTHONMALLOC=malloc PYTHONDONTWRITEBYTECODE=1 \
-      ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0 UBSAN_OPTIONS=print_stacktrace=1 \
+      ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
       LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
-      ../../$home/bin/python -m pytest -q -c ../../pyproject.toml --rootdir ../.. -p no:cacheprovider \
+      ../../$home/bin/python -m pytest -q -c ../../pyproject.toml --rootdir ../.. -p no:cacheprovider --capture=sys \
       -k "not scikit_learns and not mypy and not typing" . "${@:2}")
     ;;
   *)

@@ -91,7 +91,9 @@ def places():
                 run = re.match(r'(?:[^",]*,)?\s*(?:fmt::format\(|base::format\()?((?:\s*"(?:[^"\\]|\\.)*")+)', inside)
                 if not run:
                     continue
-                form = "".join(LITERAL.findall(run[1])).encode().decode("unicode_escape")
+                named = re.match(r'\s*"([\w:]+)"\s*,((?:\s*"(?:[^"\\]|\\.)*")+)', inside)  # fail("matmul", "{} x {}: ...")
+                text_of = lambda part: "".join(LITERAL.findall(part)).encode().decode("unicode_escape")  # noqa: E731
+                form = f"{named[1]}: {text_of(named[2])}" if named else text_of(run[1])
                 if re.sub(r"\{[^}]*\}|\W", "", form):
                     yield path.relative_to(ROOT), text.count("\n", 0, call.start()) + 1, form
 

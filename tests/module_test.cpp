@@ -354,7 +354,10 @@ TEST(ModuleError, Setting) {
                }),
                "new value of '0.bias' is an undefined Array");
   EXPECT_PRED2(contains, message_of([&] { set_buffers(net, {w}); }), "the module has 0 buffers, and 1 were given");
-  EXPECT_PRED2(contains, message_of([&] { set_arrays(net, {{"1.weight", w}}); }), "the module has no '1.weight'");
+  EXPECT_PRED2(contains, message_of([&] {
+                 set_arrays(net, {{"1.weight", w}});
+               }),
+               "the module has no '1.weight'; its arrays are 0.weight, 0.bias");
   EXPECT_PRED2(contains, message_of([&] { set_arrays(net, {{"0.weight", w}}); }), "no value for '0.bias'");
   EXPECT_PRED2(contains, message_of([&] {
                  set_arrays(net, {{"0.weight", b}});

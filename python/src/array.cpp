@@ -78,7 +78,9 @@ std::string repr(const Array& x) {
   named["prefix"] = "Array(";
   named["threshold"] = 200;
   const auto text = nb::cast<std::string>(numpy.attr("array2string")(to_numpy(x), **named));
-  return "Array(" + text + ", dtype=" + std::string(name_of(x.dtype())) + ")";
+  const bool unseen = x.size() == 0 && x.rank() != 1;  // [] would not say it
+  const std::string shape = unseen ? ", shape=" + nb::cast<std::string>(nb::repr(shape_tuple(x.shape()))) : "";
+  return "Array(" + text + shape + ", dtype=" + std::string(name_of(x.dtype())) + ")";
 }
 
 std::string str(const Array& x) {

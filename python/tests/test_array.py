@@ -60,6 +60,7 @@ def test_errors_are_python_exceptions_with_the_engines_message():
 def test_repr_pickle_and_numbers():
     x = pl.asarray([1.5, 2.5])
     assert repr(x) == "Array([1.5, 2.5], dtype=float32)"
+    assert repr(pl.zeros((0, 3))) == "Array([], shape=(0, 3), dtype=float32)" and repr(pl.zeros(0)) == "Array([], dtype=float32)"
     y = pickle.loads(pickle.dumps(x))
     np.testing.assert_array_equal(y.numpy(), x.numpy())
     assert float(x[0]) == 1.5 and int(pl.asarray(3)) == 3 and bool(pl.asarray(True))

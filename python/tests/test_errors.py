@@ -51,7 +51,7 @@ MISTAKES = [
     (lambda: pl.nn.Linear("a", 2), TypeError, "^Linear: the setting 'inputs' has the wrong type"),
     (lambda: LINEAR(pl.ones((3, 5))), ValueError, r"its last axis must have 4 features \(layer 'Linear'\)"),
     (lambda: LINEAR.wieght, AttributeError, "Linear has no member 'wieght'; its members: weight, bias"),
-    (lambda: LINEAR.load_state_dict({"w": 1}), ValueError, "the module has no 'w'"),
+    (lambda: LINEAR.load_state_dict({"w": 1}), ValueError, "the module has no 'w'; its arrays are weight, bias"),
     (lambda: pl.nn.Sequential(1), TypeError, "a layer is an nn.Module or a function of one array, not 1"),
     (lambda: pl.nn.Embedding(5, 2)(pl.asarray([7])).numpy(), ValueError, "there are 5 rows, 0 to 4"),
     # optimisers, losses, training

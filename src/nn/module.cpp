@@ -1,6 +1,7 @@
 // Walking through modules: collecting, replacing, freezing and initialising their arrays.
 #include "pellucid/module.h"
 
+#include <algorithm>
 #include <atomic>
 #include <unordered_map>
 #include <unordered_set>
@@ -181,6 +182,22 @@ void set_parameters(Ref module, const Arrays& next) {
 
 void set_buffers(Ref module, const Arrays& next) { replace_all("set_buffers", "buffers", Slots(module).buffers, next); }
 
+namespace {
+
+/// "weight, bias", and how many more there are.
+std::string names_of(const Slots& slots) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> names;
+  for (const Slot& slot : slots.parameters) names.push_back(slot.name);
+  for (const Slot& slot : slots.buffers) names.push_back(slot.name);
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i) text += (i > 0 ? ", " : "") + names[i];
+  if (names.size() > kMost) text += base::format(" and {} more", names.size() - kMost);
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
 void set_arrays(Ref module, const std::vector<NamedArray>& arrays, bool partial) {
   Slots slots(module);
   std::unordered_map<std::string_view, const Slot*> by_name;
@@ -189,13 +206,17 @@ void set_arrays(Ref module, const std::vector<NamedArray>& arrays, bool partial)
   std::unordered_map<const Slot*, const Array*> next;
   for (const NamedArray& array : arrays) {
     const auto slot = by_name.find(array.name);
-    if (slot == by_name.end()) fail("set_arrays: the module has no '{}'", array.name);
+    if (slot == by_name.end())
+      fail("set_arrays: the module has no '{}'; its arrays are {}", array.name, names_of(slots));
     check_shape("set_arrays", *slot->second, array.value);
     if (!next.emplace(slot->second, &array.value).second) fail("set_arrays: '{}' is given twice", array.name);
   }
   if (!partial) {
-    for (const auto& [name, slot] : by_name) {
-      if (!next.contains(slot)) fail("set_arrays: no value for '{}'; say partial = true to leave it as it is", name);
+    for (const auto* list : {&slots.parameters, &slots.buffers}) {
+      for (const Slot& slot : *list) {
+        if (next.contains(&slot) || by_name.at(slot.name) != &slot) continue;
+        fail("set_arrays: no value for '{}'; say partial = true to leave it as it is", slot.name);
+      }
     }
   }
   for (const auto& [slot, value] : next) *slot->value = *value;

@@ -168,8 +168,11 @@ Arrays broadcast_together(std::string_view name, const Arrays& operands) {
 }
 
 Array map(const Record& record, const Arrays& operands) {
-  Arrays x = broadcast_together(record.name, operands.size() == 1 ? operands : promoted(record.name, operands));
-  if (!x[0].defined()) fail(record.name, "the operand is an undefined Array (default-constructed or moved from)");
+  const bool one = operands.size() == 1;  // where there are several, promoting looks at each
+  if (one && !operands[0].defined()) {
+    fail(record.name, "the operand is an undefined Array (default-constructed or moved from)");
+  }
+  Arrays x = broadcast_together(record.name, one ? operands : promoted(record.name, operands));
   if (x[0].dtype() != DType::kBFloat16) return make(record, std::move(x));
   for (Array& operand : x) operand = astype(operand, float32);
   Array y = make(record, std::move(x));
