@@ -200,7 +200,7 @@ def test_a_loop_by_hand_does_not_compute_its_past_again():
     run(20)
     early = run(20)
     run(300)
-    assert run(20) < 20 * early
+    assert min(run(20) for _ in range(5)) < 20 * early  # the least, since a machine may pause
 
 
 def test_a_module_in_itself_is_refused():
