@@ -1,4 +1,4 @@
-// Layers for tables: FeatureScale, NTKLinear, NumberEmbedding, Ensemble, Intervals.
+// Layers for tables: FeatureScale, NTKLinear, NumberEmbedding, CategoryEmbedding, Ensemble, Intervals.
 #include "pellucid/nn_table.h"
 
 #include <gtest/gtest.h>
@@ -67,6 +67,17 @@ TEST(TableLayers, AreTheirFormulas) {
       }
     }
   }
+
+  CategoryEmbedding categories(6, {1, 4}, {2, 2}, {.outputs = 3});
+  initialize(categories, random::key(5));
+  const Array one_hot = Array::from(std::vector<float>{7, 0, 1, 8, 0, 0, 9, 1, 0, -1, 0, 1}, {2, 6});
+  const Array placed = categories(one_hot), nothing = zeros({1, 3});
+  ASSERT_EQ(placed.shape(), (Shape{2, 8}));
+  ASSERT_EQ(categories.width(), 8);
+  const auto vector = [&](std::int64_t i) { return slice(categories.vectors, 0, i, i + 1); };
+  const auto single = [](float value) { return Array::from(std::vector<float>{value}, {1, 1}); };
+  expect_near(slice(placed, 0, 0, 1), concat({single(7), vector(1), single(8), nothing}, 1), 0);
+  expect_near(slice(placed, 0, 1, 2), concat({single(9), vector(0), single(-1), vector(3)}, 1), 0);
 
   Intervals intervals;
   intervals.margin.update(Array::from(std::vector<float>{1}));
@@ -181,6 +192,15 @@ TEST(TableLayers, WhatDoesNotFit) {
   refused([] { FeatureScale(0); }, "FeatureScale: 0 features; there must be at least one");
   refused([] { NTKLinear(0, 3); }, "NTKLinear: sizes 0 and 3 must be positive");
   refused([] { NTKLinear(2, 3, {.stddev = -1}); }, "NTKLinear: stddev -1 must not be below 0");
+  refused([] { CategoryEmbedding(6, {1}, {}); },
+          "CategoryEmbedding: 1 firsts and 0 counts; give one of each for every group");
+  refused(
+      [] {
+        CategoryEmbedding(6, {1, 2}, {2, 1});
+      },
+      "CategoryEmbedding: the group of 1 from 2 must lie behind those before it and within 6 features");
+  refused([] { CategoryEmbedding(6, {3}, {4}); }, "CategoryEmbedding: the group of 4 from 3 must lie behind");
+  refused([] { CategoryEmbedding(6, {3}, {1}, {.outputs = 0}); }, "CategoryEmbedding: outputs 0 must be positive");
   refused([] { NumberEmbedding(3, {}); }, "NumberEmbedding: there are no numbers to embed; leave the layer out");
   refused([] { NumberEmbedding(3, {0, 3}); }, "NumberEmbedding: the positions [0, 3] must be distinct and below 3");
   refused([] { NumberEmbedding(3, {1, 1}); }, "NumberEmbedding: the positions [1, 1] must be distinct");

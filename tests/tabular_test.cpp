@@ -101,6 +101,32 @@ TEST(Tabular, ALogTargetIsInTheFile) {
   }
 }
 
+TEST(Tabular, CategoriesOfManyLevelsAreEmbedded) {
+  std::string text = "x,few,many,y\n";
+  const auto level = [](int i) { return i * 37 % 12; };
+  for (int i = 0; i < 360; ++i) {
+    const double x = std::sin(i);
+    text += io::to_text(x) + ",f" + std::to_string(i % 9) + ",m" + std::to_string(level(i)) + "," +
+            io::to_text(x + (level(i) * 5 % 12) / 3.0) + "\n";
+  }
+  const io::Table table = io::parse_csv(text);
+  TableFit fit = fit_table(table, "y", {.epochs = 20});
+  EXPECT_TRUE(nlohmann::json::parse(fit.model.record).at("recipe").at("embeds_categories"));
+  const nn::Ensemble& ensemble = *fit.model.network[0].as<nn::Ensemble>();
+  const nn::Sequential member = ensemble.member(0);
+  const auto* embedding = member[1].as<nn::CategoryEmbedding>();
+  ASSERT_NE(embedding, nullptr);
+  EXPECT_EQ(embedding->vectors.value.shape(), (Shape{12, 8}));
+  EXPECT_EQ(embedding->width(), 1 + 3 + 9 + 8);
+  const Array said = fit.model.predict(table), truth = Array::from(table.at("y").numbers.to_vector());
+  EXPECT_LT(mean(square(said - truth)).item<double>(), 0.1);
+  // Goes on, with the layers found again by their parameters.
+  const double before = update_table_model(fit.model, table, {.learning_rate = 0.002}).loss;
+  for (int i = 0; i < 5; ++i) update_table_model(fit.model, table, {.learning_rate = 0.002});
+  EXPECT_LT(update_table_model(fit.model, table, {.learning_rate = 0.002}).loss, before);
+  EXPECT_EQ(fit_table(points(60), "kind", kSmall).model.record.find("embeds_categories"), std::string::npos);
+}
+
 TEST(Tabular, IntervalsHoldWhatTheyPromise) {
   // Noise that grows with x: the intervals must, too.
   const Array x = random::uniform(random::key(3), {600, 1}, 0, 4, float64);

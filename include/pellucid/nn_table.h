@@ -72,6 +72,32 @@ class NumberEmbedding : public Layer {
   NumberEmbeddingOptions options_;
 };
 
+struct CategoryEmbeddingOptions {
+  std::int64_t outputs = 8;  // numbers for each category
+  DType dtype = float32;
+};
+/// Puts in the place of groups of features, each the one-hot code of a category, learned numbers of each category:
+/// x[first : first + count] V with V (count, outputs), one behind the other in the places of the groups (Guo, Berkhahn
+/// 2016, "Entity embeddings of categorical variables"). No category at all gives zeros. (..., features) -> (...,
+/// features - sum of counts + groups outputs).
+class CategoryEmbedding : public Layer {
+ public:
+  /// `firsts`, ascending, and `counts`: where each group begins, and its features. Throws Error where there are no
+  /// groups, they are not as many, overlap or leave the features, or a size is not positive.
+  CategoryEmbedding(std::int64_t features, std::vector<std::int64_t> firsts, std::vector<std::int64_t> counts,
+                    CategoryEmbeddingOptions options = {});
+  Array operator()(const Array& x) const;
+  Options options() const;
+  std::int64_t width() const;  // of what it gives
+  PELLUCID_MEMBERS(vectors)
+  Parameter vectors;  // (sum of counts, outputs), of the normal distribution at first
+
+ private:
+  std::int64_t features_;
+  std::vector<std::int64_t> firsts_, counts_;
+  CategoryEmbeddingOptions options_;
+};
+
 /// What an Ensemble gives of its members' outputs.
 enum class EnsembleMean {
   kScores,         // their mean

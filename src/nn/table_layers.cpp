@@ -97,6 +97,55 @@ Array NumberEmbedding::operator()(const Array& x) const {
   return call.done(reshape(concat({rows, flat}, 1), shape));
 }
 
+CategoryEmbedding::CategoryEmbedding(std::int64_t features, std::vector<std::int64_t> firsts,
+                                     std::vector<std::int64_t> counts, CategoryEmbeddingOptions options)
+    : features_(features), firsts_(std::move(firsts)), counts_(std::move(counts)), options_(options) {
+  if (firsts_.empty() || firsts_.size() != counts_.size()) {
+    fail("CategoryEmbedding: {} firsts and {} counts; give one of each for every group", firsts_.size(),
+         counts_.size());
+  }
+  std::int64_t end = 0, all = 0;
+  for (std::size_t i = 0; i < firsts_.size(); ++i) {
+    if (firsts_[i] < end || counts_[i] < 1 || counts_[i] > features - firsts_[i]) {
+      fail("CategoryEmbedding: the group of {} from {} must lie behind those before it and within {} features",
+           counts_[i], firsts_[i], features);
+    }
+    end = firsts_[i] + counts_[i];
+    all += counts_[i];
+  }
+  if (options_.outputs < 1) fail("CategoryEmbedding: outputs {} must be positive", options_.outputs);
+  vectors = Parameter({all, options_.outputs}, init::normal(0, 1), options_.dtype);
+}
+
+std::int64_t CategoryEmbedding::width() const {
+  std::int64_t width = features_;
+  for (const std::int64_t count : counts_) width += options_.outputs - count;
+  return width;
+}
+
+Options CategoryEmbedding::options() const {
+  return {{"features", features_}, {"firsts", firsts_}, {"counts", counts_}, {"outputs", options_.outputs}};
+}
+
+Array CategoryEmbedding::operator()(const Array& x) const {
+  const Call call(*this, "CategoryEmbedding");
+  check_last(call, x, features_);
+  const Array rows = reshape(x, {-1, features_});
+  Arrays parts;
+  std::int64_t at = 0, vector = 0;
+  for (std::size_t i = 0; i < firsts_.size(); ++i) {
+    const std::int64_t first = firsts_[i], count = counts_[i];
+    if (first > at) parts.push_back(slice(rows, 1, at, first));
+    at = first + count;
+    parts.push_back(matmul(slice(rows, 1, first, at), slice(vectors, 0, vector, vector + count)));
+    vector += count;
+  }
+  if (at < features_) parts.push_back(slice(rows, 1, at, features_));
+  Shape shape = x.shape();
+  shape.back() = width();
+  return call.done(reshape(concat(parts, 1), shape));
+}
+
 Array Intervals::operator()(const Array& x) const {
   const Call call(*this, "Intervals");
   if (x.rank() != 2 || x.size(1) != 3) {
@@ -120,6 +169,11 @@ void add_table_layers(Makers& m) {
     options.outputs = s.get<std::int64_t>("outputs");
     options.sigma = s.get<double>("sigma");
     return NumberEmbedding(s.get<std::int64_t>("features"), s.get<Shape>("numbers"), options);
+  };
+  m["CategoryEmbedding"] = [](Settings& s) {
+    CategoryEmbeddingOptions options;
+    options.outputs = s.get<std::int64_t>("outputs");
+    return CategoryEmbedding(s.get<std::int64_t>("features"), s.get<Shape>("firsts"), s.get<Shape>("counts"), options);
   };
   m["Intervals"] = [](Settings&) { return Intervals(); };
   const auto mean_of = [](Settings& s, const char* type) {

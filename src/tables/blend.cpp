@@ -68,8 +68,8 @@ nn::Sequential blend(const std::vector<Candidate>& candidates, const std::vector
     Arrays joined;
     for (const Arrays& value : values) joined.push_back(concat(value).evaluate());
     all.members = joined.front().size(0);
-    nn::Sequential ensemble =
-        make_ensemble(all, problem.target.task, problem.rows.x.size(1), problem.numbers, problem.outputs, problem.seed);
+    nn::Sequential ensemble = make_ensemble(all, problem.target.task, problem.rows.x.size(1), problem.embedded,
+                                            problem.outputs, problem.seed);
     nn::set_parameters(ensemble, joined);
     parts.push_back(std::move(ensemble[0]));
     weights.push_back(static_cast<float>(static_cast<double>(group.size()) / static_cast<double>(chosen.size())));

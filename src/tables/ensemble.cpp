@@ -61,23 +61,34 @@ Folds common_folds(std::int64_t training, std::int64_t held_out, std::int64_t me
           .common = true};
 }
 
-std::vector<std::int64_t> number_inputs(const data::Preprocessing& preprocessing) {
-  std::vector<std::int64_t> positions;
+EmbeddedInputs embedded_inputs(const data::Preprocessing& preprocessing) {
+  constexpr std::int64_t kFew = 9;  // categories that stay as they are, as in RealMLP
+  EmbeddedInputs embedded;
   std::int64_t at = 0;
   for (const data::Feature& feature : preprocessing.features) {
     const auto numbers = static_cast<std::int64_t>(feature.numbers.size());
-    for (std::int64_t i = 0; i < numbers; ++i) positions.push_back(at + i);
+    for (std::int64_t i = 0; i < numbers; ++i) embedded.numbers.push_back(at + i);
+    const std::int64_t levels = feature.inputs() - (feature.missing_input ? 1 : 0);
+    if (feature.kind == data::Feature::Kind::kCategory && levels > kFew) {
+      embedded.firsts.push_back(at);
+      embedded.counts.push_back(levels);
+    }
     at += feature.inputs();
   }
-  return positions;
+  return embedded;
 }
 
-nn::Sequential make_ensemble(const Recipe& recipe, data::Task task, std::int64_t inputs,
-                             const std::vector<std::int64_t>& numbers, std::int64_t outputs, std::uint64_t seed) {
+nn::Sequential make_ensemble(const Recipe& recipe, data::Task task, std::int64_t inputs, const EmbeddedInputs& embedded,
+                             std::int64_t outputs, std::uint64_t seed) {
   std::vector<nn::AnyLayer> body;
   std::int64_t width = inputs;
   if (recipe.embeds) {
-    nn::NumberEmbedding embedding(inputs, numbers);
+    nn::NumberEmbedding embedding(inputs, embedded.numbers);
+    width = embedding.width();
+    body.emplace_back(std::move(embedding));
+  }
+  if (recipe.embeds_categories) {
+    nn::CategoryEmbedding embedding(width, embedded.firsts, embedded.counts);
     width = embedding.width();
     body.emplace_back(std::move(embedding));
   }

@@ -23,12 +23,12 @@ Folds make_folds(std::int64_t rows, std::int64_t members, std::uint64_t seed, st
 /// Every member learns from the first `training` rows and is held to the `held_out` rows behind them.
 Folds common_folds(std::int64_t training, std::int64_t held_out, std::int64_t members);
 
+/// Which inputs the recipe embeds: numbers, and categories of more than 9 levels.
+EmbeddedInputs embedded_inputs(const data::Preprocessing& preprocessing);
+
 /// The network of the recipe: an Ensemble of members, and for numbers Intervals around what it says.
-/// `numbers`: the positions of the inputs that are numbers of many values.
-nn::Sequential make_ensemble(const Recipe& recipe, data::Task task, std::int64_t inputs,
-                             const std::vector<std::int64_t>& numbers, std::int64_t outputs, std::uint64_t seed);
-/// The inputs that are numbers: neither levels nor signs of a missing value.
-std::vector<std::int64_t> number_inputs(const data::Preprocessing& preprocessing);
+nn::Sequential make_ensemble(const Recipe& recipe, data::Task task, std::int64_t inputs, const EmbeddedInputs& embedded,
+                             std::int64_t outputs, std::uint64_t seed);
 
 /// Trains the ensemble in `network`, with the epoch that does best on the held-out rows. `rows` are all encoded rows;
 /// `fitting` has the callbacks, the checkpoint and the seed. Where rows are held out, metrics[0] is the accuracy, or

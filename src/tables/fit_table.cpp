@@ -255,7 +255,7 @@ void train_ensemble(TableFit& result, Job& job, const TableOptions& options, con
   const Problem problem{
       .target = target,
       .rows = rows,
-      .numbers = number_inputs(model.preprocessing),
+      .embedded = embedded_inputs(model.preprocessing),
       .outputs = model.classifies() ? static_cast<std::int64_t>(target.classes.size()) : 1,
       .folds = [&](std::int64_t of, std::uint64_t seed) { return make_folds(count, of, seed, classes); },
       .seed = options.seed};
@@ -322,14 +322,14 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
   job.test = examples(parts.test);
 
   const auto count = static_cast<std::int64_t>(parts.training.size());
-  const std::vector<std::int64_t> numbers = number_inputs(model.preprocessing);
+  const EmbeddedInputs embedded = embedded_inputs(model.preprocessing);
   const bool folded = !options.fast && !options.validation;
-  job.recipe = make_recipe(options, data::Source::kTable, target.task, count, folded || !parts.validation.empty(),
-                           static_cast<std::int64_t>(numbers.size()));
+  job.recipe =
+      make_recipe(options, data::Source::kTable, target.task, count, folded || !parts.validation.empty(), embedded);
   const std::int64_t outputs = classes ? static_cast<std::int64_t>(target.classes.size()) : 1;
   const std::int64_t inputs = job.training.x.size(1);
   const bool ensemble = job.recipe.members > 0;
-  model.network = ensemble ? make_ensemble(job.recipe, target.task, inputs, numbers, outputs, options.seed)
+  model.network = ensemble ? make_ensemble(job.recipe, target.task, inputs, embedded, outputs, options.seed)
                            : make_network(job.recipe, inputs, outputs, false, options.seed);
   json& record = job.record;
   std::vector<std::int64_t> counts;
@@ -444,7 +444,10 @@ FitResult update_table_model(TableModel& model, const io::Table& table, const Ta
     network.push_back(*one);
     Recipe own = recipe;
     own.members = one->as<nn::Ensemble>()->members();
-    own.embeds = nn::named_parameters(network).front().name == "0.0.frequency";
+    const std::vector<nn::NamedArray> parameters = nn::named_parameters(network);
+    own.embeds = parameters.front().name == "0.0.frequency";
+    own.embeds_categories = std::any_of(parameters.begin(), parameters.end(),
+                                        [](const nn::NamedArray& p) { return p.name.ends_with(".vectors"); });
     result = fit_ensemble(network, own, target, training, common_folds(count, 0, own.members), fitting);
     *one = network[0];
     if (result.reason == Reason::kDiverged || result.reason == Reason::kInterrupted) break;

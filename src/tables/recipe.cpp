@@ -86,7 +86,7 @@ double validation_share(const TableOptions& options, data::Source source) {
 }
 
 Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows, bool validated,
-                   std::int64_t numbers) {
+                   const EmbeddedInputs& embedded) {
   check_name("activation", options.activation, table_activations());
   check_name("optimizer", options.optimizer, optim::names());
   check_name("schedule", options.schedule, schedule::names());
@@ -111,7 +111,8 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
   const bool adaptive = recipe.optimizer != "sgd" && recipe.optimizer != "adagrad" && recipe.optimizer != "adadelta";
   if (ensemble) {
     recipe.members = std::min(rows, options.ensemble.value_or(8));
-    recipe.embeds = numbers > 0;
+    recipe.embeds = !embedded.numbers.empty();
+    recipe.embeds_categories = !embedded.firsts.empty();
     recipe.folds = !options.validation && recipe.members > 1;
     recipe.hidden = options.hidden.value_or(std::vector<std::int64_t>{128, 128});
     recipe.learning_rate = options.learning_rate.value_or(!adaptive                    ? 0.5
@@ -213,6 +214,7 @@ nlohmann::json to_json(const Recipe& recipe) {
   if (recipe.members > 0)
     json.update({{"members", recipe.members}, {"embeds", recipe.embeds}, {"folds", recipe.folds}});
   if (recipe.log_target) json["log_target"] = true;
+  if (recipe.embeds_categories) json["embeds_categories"] = true;
   if (recipe.precision != "float32") json["precision"] = recipe.precision;
   if (recipe.patience) json["patience"] = *recipe.patience;
   return json;

@@ -11,6 +11,12 @@
 
 namespace pellucid::tables {
 
+/// Positions of the inputs that layers of their own make something else of.
+struct EmbeddedInputs {
+  std::vector<std::int64_t> numbers;         // neither levels nor signs of a missing value
+  std::vector<std::int64_t> firsts, counts;  // the levels of each category that has many
+};
+
 /// The options of training with every choice made.
 struct Recipe {
   std::vector<std::int64_t> hidden;
@@ -19,7 +25,8 @@ struct Recipe {
   std::int64_t batch = 0, epochs = 0;
   std::int64_t members = 0;  // of the ensemble; 0: the plain network
   bool embeds = false;       // the ensemble's numbers
-  bool folds = false;        // each member leaves out a part of the rows
+  bool embeds_categories = false;
+  bool folds = false;  // each member leaves out a part of the rows
   std::optional<std::int64_t> patience;
   bool calibrate = false;
   bool log_target = false;
@@ -35,9 +42,8 @@ template <class... Args>
 double validation_share(const TableOptions& options, data::Source source);
 
 /// `rows`: of training; `validated`: there are rows to validate on. Throws OptionError where options do not fit.
-/// `numbers`: of inputs that are numbers.
 Recipe make_recipe(const TableOptions& options, data::Source source, data::Task task, std::int64_t rows, bool validated,
-                   std::int64_t numbers = 0);
+                   const EmbeddedInputs& embedded = {});
 
 /// Layers from `inputs` numbers (after flattening, where `flatten`) to `outputs`, with fresh parameters.
 nn::Sequential make_network(const Recipe& recipe, std::int64_t inputs, std::int64_t outputs, bool flatten,

@@ -138,8 +138,8 @@ class Search {
     const std::size_t number = trained_++;
     const std::uint64_t seed = problem_.seed + 7919 * static_cast<std::uint64_t>(number);
     if (network.size() == 0) {
-      network = make_ensemble(recipe, problem_.target.task, problem_.rows.x.size(1), problem_.numbers, problem_.outputs,
-                              seed);
+      network = make_ensemble(recipe, problem_.target.task, problem_.rows.x.size(1), problem_.embedded,
+                              problem_.outputs, seed);
     }
     const Folds folds = problem_.folds(recipe.members, seed);
     FitOptions fitting = fitting_;
@@ -227,7 +227,7 @@ class Search {
   double seconds_for(const Recipe& recipe) const {
     const auto work = [&](const Recipe& r) {
       const nn::Sequential one =
-          make_ensemble(r, problem_.target.task, problem_.rows.x.size(1), problem_.numbers, problem_.outputs, 0);
+          make_ensemble(r, problem_.target.task, problem_.rows.x.size(1), problem_.embedded, problem_.outputs, 0);
       constexpr double kEach = 4000;  // parameters that the rest of a step is worth
       return (static_cast<double>(nn::parameter_count(one)) / static_cast<double>(r.members) + kEach) *
              static_cast<double>(r.epochs);

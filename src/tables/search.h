@@ -11,7 +11,7 @@ namespace pellucid::tables {
 struct Problem {
   const data::Target& target;
   const Dataset& rows;  // all encoded rows
-  std::vector<std::int64_t> numbers;
+  EmbeddedInputs embedded;
   std::int64_t outputs = 0;  // classes, or 1
   std::function<Folds(std::int64_t members, std::uint64_t seed)> folds;
   std::uint64_t seed = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/fail.h"
 #include "pellucid/loss.h"
 #include "pellucid/ops.h"
 #include "pellucid/random.h"
@@ -103,7 +104,8 @@ optim::Optimizer optimizer_for(const Recipe& recipe, std::int64_t steps) {
   if (recipe.embeds) {
     around.groups.push_back({.pattern = "members.0.*", .learning_rate = rate(0.1), .weight_decay = 0});
   }
-  const std::string scale = recipe.embeds ? "members.1.weight" : "members.0.weight";
+  const int behind = (recipe.embeds ? 1 : 0) + (recipe.embeds_categories ? 1 : 0);
+  const std::string scale = base::format("members.{}.weight", behind);
   around.groups.push_back({.pattern = scale, .learning_rate = rate(6), .weight_decay = 0});
   around.groups.push_back({.pattern = "*.bias", .learning_rate = rate(0.1), .weight_decay = 0});
   return {rule, around};

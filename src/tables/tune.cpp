@@ -43,7 +43,7 @@ bool measure(std::vector<Trial*> trials, Recipe recipe, const Problem& problem, 
   }
   recipe.members = static_cast<std::int64_t>(training.size());
   recipe.epochs = epochs;
-  nn::Sequential network = make_ensemble(recipe, problem.target.task, problem.rows.x.size(1), problem.numbers,
+  nn::Sequential network = make_ensemble(recipe, problem.target.task, problem.rows.x.size(1), problem.embedded,
                                          problem.outputs, problem.seed);
   SideBySide module(*network[0].as<nn::Ensemble>(), problem.rows.x, Array::from(rates));
   const Array positions = side_by_side(shuffled(training, problem.seed)), validation = side_by_side(held_out);

@@ -379,6 +379,15 @@ def number_embedding(rng):
     return layer, (6, 4), reference
 
 
+def category_embedding(rng):
+    layer = pl.nn.CategoryEmbedding(7, [1, 4], [2, 3], outputs=4)
+
+    def reference(x, vectors):
+        return torch.cat([x[:, :1], x[:, 1:3] @ vectors[:2], x[:, 3:4], x[:, 4:] @ vectors[2:]], dim=1)
+
+    return layer, (5, 7), reference
+
+
 def intervals(rng):
     def reference(x):
         value, low, high = x.unbind(1)
@@ -388,7 +397,8 @@ def intervals(rng):
 
 
 SPECS = {
-    "NTKLinear": scaled_linear, "FeatureScale": feature_scale, "NumberEmbedding": number_embedding, "Intervals": intervals,
+    "NTKLinear": scaled_linear, "FeatureScale": feature_scale, "NumberEmbedding": number_embedding,
+    "CategoryEmbedding": category_embedding, "Intervals": intervals,
     "Linear": linear, "LayerNorm": layer_norm, "RMSNorm": rms_norm, "GroupNorm": group_norm, "InstanceNorm": instance_norm,
     "Upsample": upsample, "PixelShuffle": shuffle, "PixelUnshuffle": unshuffle, "GlobalAvgPool": mean_pool,
     "MultiHeadAttention": attention, "TransformerEncoderLayer": encoder_layer, "TransformerEncoder": encoder,
