@@ -1,6 +1,8 @@
 // pellucid schema, and training by schemas, groups, time and folds from the shell.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -117,6 +119,8 @@ TEST(CliSchema, SaysWhatIsWrong) {
     return outcome.err;
   };
   EXPECT_EQ(refused("[[column]\n").substr(0, 27), "pellucid: 's.toml', line 1:");
+  const std::string cut = refused("a = [0,\"w\"\nb = [0, 1]\n");
+  EXPECT_EQ(std::count(cut.begin(), cut.end(), '\n'), 1) << cut;
   EXPECT_EQ(refused("[[column]]\nname = \"age\"\ntype = \"int\"\n").substr(0, 65),
             "pellucid: 's.toml': schema: column 'age': type = \"int\" is none of");
   EXPECT_EQ(refused("[[column]]\nname = \"age\"\ntype = \"date\"\nrange = [2024-01-01, 2024-01-02]\n"),

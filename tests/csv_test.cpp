@@ -181,6 +181,18 @@ TEST(Csv, NumbersCanStandForMissing) {
   EXPECT_EQ(in_numbers.at("b").levels, (std::vector<std::string>{"-1", "-999", "x"}));
 }
 
+TEST(Csv, AMarkOfTheEncodingInANameIsQuoted) {
+  io::Table table;
+  table.rows = 1;
+  table.columns.resize(2);
+  table.columns[0].name = "\xEF\xBB\xBF";
+  table.columns[1].name = "b";
+  for (io::Column& column : table.columns) column.numbers = {1};
+  const std::string text = io::to_csv(table);
+  EXPECT_EQ(text, "\"\xEF\xBB\xBF\",b\n1,1\n");
+  EXPECT_EQ(io::parse_csv(text).columns[0].name, "\xEF\xBB\xBF");
+}
+
 TEST(Csv, OptionsDecideTypes) {
   const io::Table table = io::parse_csv("a,b\n1,2\n01,3\n", {.text = {"a", "not there"}});
   EXPECT_EQ(table.at("a").levels, (std::vector<std::string>{"1", "01"}));

@@ -68,7 +68,7 @@ void apply_config(CLI::App& verb, std::string_view text, const std::string& path
   try {
     table = toml::parse(text, path);
   } catch (const toml::parse_error& error) {
-    fail_at(path, error.source(), std::string(error.description()));
+    fail_at(path, error.source(), one_line(error.description()));
   }
   for (const auto& [name, node] : table) {
     std::string key(name.str());

@@ -92,7 +92,7 @@ data::Schema parse_schema(std::string_view text, const std::string& path) {
       const toml::table table = toml::parse(text, path);
       json = json_of(table, path).dump();
     } catch (const toml::parse_error& error) {
-      base::fail("'{}', line {}: {}", path, error.source().begin.line, error.description());
+      base::fail("'{}', line {}: {}", path, error.source().begin.line, one_line(error.description()));
     }
   }
   try {

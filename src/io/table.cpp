@@ -48,7 +48,8 @@ namespace {
 void append_field(std::string& out, std::string_view field, char separator, bool alone) {
   const char special[] = {separator, '"', '\n', '\r'};
   const bool quote =
-      field.find_first_of(std::string_view(special, 4)) != std::string_view::npos || (alone && field.empty());
+      field.find_first_of(std::string_view(special, 4)) != std::string_view::npos || (alone && field.empty()) ||
+      (out.empty() && field.starts_with("\xEF\xBB\xBF"));  // else it is read as the mark of the file's encoding
   if (!quote) {
     out += field;
     return;
