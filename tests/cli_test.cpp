@@ -209,14 +209,21 @@ TEST(Program, WritesTheSameBits) {
       ASSERT_EQ(place.run(command + " --threads " + threads).status, 0);
       EXPECT_TRUE(place.read("m.safetensors") == model) << data << ": " << threads << " threads";
     }
+    // In bfloat16 a processor with instructions for it rounds elsewhere; where an instruction set is named, none do.
+    std::string named = model;
+    if (has(data, "bfloat16")) {
+      ASSERT_EQ(place.run(command, "PELLUCID_ISA=avx2").status, 0);
+      named = place.read("m.safetensors");
+    }
     for (const std::string& environment : environments) {
       ASSERT_EQ(place.run(command, environment).status, 0);
-      EXPECT_TRUE(place.read("m.safetensors") == model) << data << ": " << environment;
+      EXPECT_TRUE(place.read("m.safetensors") == (has(environment, "PELLUCID_ISA") ? named : model))
+          << data << ": " << environment;
     }
     // On a processor without AVX-512 this is an error that says so.
     const Outcome wide = place.run(command, "PELLUCID_ISA=avx512");
     if (wide.status == 0) {
-      EXPECT_TRUE(place.read("m.safetensors") == model) << data << ": avx512";
+      EXPECT_TRUE(place.read("m.safetensors") == named) << data << ": avx512";
     } else {
       EXPECT_TRUE(has(wide.err, "avx512")) << wide.err;
     }
