@@ -94,8 +94,9 @@ TEST(Gzip, SaysWhatIsWrong) {
 
 TEST(Idx, NamesWhatCannotBeOpened) {
   const TemporaryFolder folder;
-  EXPECT_EQ(message_of([&] { io::read_idx(folder.path("none")); }),
-            "read_idx: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
+  EXPECT_EQ(
+      message_of([&] { io::read_idx(folder.path("none")); }),
+      "read_idx: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
   EXPECT_EQ(message_of([&] { io::read_idx(folder.path()); }),
             "read_idx: '" + folder.path() + "' is a folder; give a file");
   // The memory of a process cannot be read at address 0.

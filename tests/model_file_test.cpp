@@ -79,7 +79,8 @@ TEST(ModelFile, SaysWhatIsWrong) {
   broken["preprocessing"] = "{";
   EXPECT_PRED2(contains, loaded({{}, broken}), "its preprocessing description is missing or damaged");
   EXPECT_EQ(message_of([&] { io::load_model(folder.path("none")); }),
-            "read_safetensors: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
+            "read_safetensors: cannot open '" + folder.path("none") +
+                "': No such file or directory; check its name and folder");
 }
 
 TEST(ModelFile, TruncationsAreRefused) {

@@ -37,8 +37,9 @@ TEST(TableFiles, AreKnownByTheirFirstBytes) {
   EXPECT_EQ(io::table_file(folder.add("a.csv", "PAR1....")), TableFile::kParquet);
   EXPECT_EQ(io::table_file(folder.add("b", std::string("ARROW1\0\0", 8))), TableFile::kArrow);
   EXPECT_EQ(io::table_file(folder.add("c", "\xff\xff\xff\xff\x10")), TableFile::kArrow);
-  EXPECT_EQ(message_of([&] { io::table_file(folder.path("none")); }),
-            "read_table: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
+  EXPECT_EQ(
+      message_of([&] { io::table_file(folder.path("none")); }),
+      "read_table: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
 }
 
 TEST(TableFiles, NpzArraysAreColumns) {

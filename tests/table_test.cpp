@@ -87,8 +87,9 @@ TEST(Table, RefusesWhatItCannotRead) {
     return message_of([&] { io::read_csv(folder.add(name, content)); });
   };
   const auto at = [&](const std::string& name) { return "read_csv: '" + folder.path(name) + "'"; };
-  EXPECT_EQ(message_of([&] { io::read_csv(folder.path("none")); }),
-            "read_csv: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
+  EXPECT_EQ(
+      message_of([&] { io::read_csv(folder.path("none")); }),
+      "read_csv: cannot open '" + folder.path("none") + "': No such file or directory; check its name and folder");
   EXPECT_EQ(message_of([&] { io::read_csv(folder.path()); }),
             "read_csv: '" + folder.path() + "' is a folder; give a file");
   EXPECT_EQ(refusal("empty", ""), at("empty") + " is empty; it needs a header and at least one row");
