@@ -232,5 +232,19 @@ TEST(Compile, TenLayersTakeAFewMilliseconds) {
   std::printf("%s\n", step.explain_plan().substr(0, step.explain_plan().find('\n')).c_str());
 }
 
+TEST(Compile, PartsOfLongRowsAreReadWhereTheyLieWithTheSameBits) {
+  const Array x = random::normal(random::key(1), {5, 1203}).evaluate(), row = random::normal(random::key(2), {401});
+  const auto f = [](const Arrays& in) {
+    const Arrays parts = split(in[0], 3, -1);
+    return Arrays{sigmoid(parts[0]) * tanh(parts[1] + in[1]) + parts[2]};
+  };
+  const Array got = compile(f)(Arrays{x, row})[0], expected = f({x, row})[0];
+  EXPECT_TRUE(all(equal(got, expected)).item<bool>());
+  const Array first = sigmoid(slice(x, 1, 0, 401).evaluate()).evaluate();
+  const Array second = tanh((slice(x, 1, 401, 802).evaluate() + row).evaluate()).evaluate();
+  const Array alone = (first * second).evaluate() + slice(x, 1, 802, 1203).evaluate();
+  EXPECT_TRUE(all(equal(got, alone)).item<bool>());
+}
+
 }  // namespace
 }  // namespace pellucid

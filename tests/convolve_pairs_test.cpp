@@ -79,16 +79,7 @@ TEST(ConvolvePairs, AddBiasAndApplyRelu) {
     shape.rounded = true;
     if (!kernels::suits_pairs(shape)) GTEST_SKIP() << "no dot products of pairs here";
     if (s.batch != 1) continue;
-    const Counts counts = counts_of(shape, ConvolveKind::kForward);
-    const std::vector<float> a = draw<float>(counts.a, 16), b = draw<float>(counts.b, 17);
-    const std::vector<float> row = draw<float>(shape.outputs, 18);
-    const std::vector<float> plain = run(shape, ConvolveKind::kForward, a, b);
-    shape.bias = shape.relu = true;
-    const std::vector<float> got = run(shape, ConvolveKind::kForward, a, b, row);
-    for (std::size_t i = 0; i < got.size(); ++i) {
-      const float sum = plain[i] + row[i % static_cast<std::size_t>(shape.outputs)];
-      ASSERT_EQ(got[i], sum > 0 ? sum : 0.0f) << s.name << " element " << i;
-    }
+    expect_bias_and_relu(shape, 16, s.name);
   }
 }
 

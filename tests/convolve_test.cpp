@@ -161,21 +161,11 @@ TEST(ConvolveKernels, SumInThePromisedOrder) {
 TEST(ConvolveKernels, AddBiasAndApplyRelu) {
   for (const Setting& s : settings()) {
     if (s.batch != 1) continue;
-    ConvolveShape shape = shape_of(s);
-    const Counts counts = counts_of(shape, ConvolveKind::kForward);
-    const std::vector<float> a = draw<float>(counts.a, 7), b = draw<float>(counts.b, 8);
-    const std::vector<float> row = draw<float>(shape.outputs, 9);
-    const std::vector<float> plain = run(shape, ConvolveKind::kForward, a, b);
-    shape.bias = shape.relu = true;
-    const std::vector<float> got = run(shape, ConvolveKind::kForward, a, b, row);
-    for (std::size_t i = 0; i < got.size(); ++i) {
-      const float sum = plain[i] + row[i % static_cast<std::size_t>(shape.outputs)];
-      ASSERT_EQ(got[i], sum > 0 ? sum : 0.0f) << s.name << " element " << i;
-    }
+    expect_bias_and_relu(shape_of(s), 7, s.name);
   }
 }
 
-// Where the table allows Winograd: its largest and its typical error within four times the direct one's.
+// Where Winograd's way is taken: its largest and its typical error within four times the direct one's.
 TEST(ConvolveKernels, WinogradIsAsExactAsTheDirectSumWithinFour) {
   const Setting list[] = {{"64", 2, {1, 12, 12}, {1, 3, 3}, 64, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
                           {"128", 2, {1, 8, 8}, {1, 3, 3}, 128, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},

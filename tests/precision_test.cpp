@@ -97,6 +97,21 @@ void expect_product(const Array& got, const Array& x, const Array& w) {
   EXPECT_TRUE(all(abs(astype(got, float64) - matmul(a, b)) <= bound).item<bool>());
 }
 
+/// f of two operands and its derivatives give the same bits compiled as `pulled` and `by`, which are not; the plan.
+template <class F>
+std::string expect_compiled(const F& f, const Arrays& operands, const Vjp& pulled, const Arrays& by) {
+  auto compiled = compile([&](const Array& a, const Array& b, const Array& c) {
+    const Vjp again = vjp(f, {a, b});
+    const Arrays gradients = again.pullback({c});
+    return Arrays{again.outputs[0], gradients[0], gradients[1]};
+  });
+  const Arrays got = compiled(operands);
+  EXPECT_TRUE(same(got[0], pulled.outputs[0]));
+  EXPECT_TRUE(same(got[1], by[0]));
+  EXPECT_TRUE(same(got[2], by[1]));
+  return compiled.explain_plan();
+}
+
 /// Products that are large enough for the kernels of processors with bfloat16 instructions.
 void check_large_products() {
   const Array x = draw(1, {70, 3, 129}), w = draw(2, {129, 50}), g = draw(3, {70, 3, 50});
@@ -107,15 +122,7 @@ void check_large_products() {
   expect_product(reshape(pulled.outputs[0], {210, 50}), rows, w);
   expect_product(reshape(by[0], {210, 129}), row_cotangents, transpose(w));
   expect_product(by[1], transpose(rows), row_cotangents);
-  auto compiled = compile([&](const Array& a, const Array& b, const Array& c) {
-    const Vjp again = vjp(f, {a, b});
-    const Arrays gradients = again.pullback({c});
-    return Arrays{again.outputs[0], gradients[0], gradients[1]};
-  });
-  const Arrays got = compiled(Arrays{x, w, g});
-  EXPECT_TRUE(same(got[0], pulled.outputs[0]));
-  EXPECT_TRUE(same(got[1], by[0]));
-  EXPECT_TRUE(same(got[2], by[1]));
+  expect_compiled(f, {x, w, g}, pulled, by);
 }
 
 void check_one_tap() {
@@ -151,16 +158,7 @@ TEST(Precision, ConvolutionsThatRoundThemselvesTakeWhatWasToBeRounded) {
   const auto f = with_precision(Precision::kBFloat16, [](const Arrays& in) { return Arrays{convolve(in[0], in[1])}; });
   const Vjp pulled = vjp(f, {x, w});
   const Arrays by = pulled.pullback({g});
-  auto compiled = compile([&](const Array& a, const Array& b, const Array& c) {
-    const Vjp again = vjp(f, {a, b});
-    const Arrays gradients = again.pullback({c});
-    return Arrays{again.outputs[0], gradients[0], gradients[1]};
-  });
-  const Arrays got = compiled(Arrays{x, w, g});
-  EXPECT_TRUE(same(got[0], pulled.outputs[0]));
-  EXPECT_TRUE(same(got[1], by[0]));
-  EXPECT_TRUE(same(got[2], by[1]));
-  const std::string plan = compiled.explain_plan();
+  const std::string plan = expect_compiled(f, {x, w, g}, pulled, by);
   EXPECT_EQ(plan.find("round_bfloat16"), std::string::npos) << plan;
 }
 

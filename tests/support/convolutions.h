@@ -164,4 +164,18 @@ inline std::vector<float> direct_sum(const ConvolveShape& shape, ConvolveKind ki
   return direct;
 }
 
+/// The forward result with a bias and relu is the plain one, plus the row, where that is above 0.
+inline void expect_bias_and_relu(ConvolveShape shape, std::uint64_t seed, const std::string& name) {
+  const Counts counts = counts_of(shape, ConvolveKind::kForward);
+  const std::vector<float> a = draw<float>(counts.a, seed), b = draw<float>(counts.b, seed + 1);
+  const std::vector<float> row = draw<float>(shape.outputs, seed + 2);
+  const std::vector<float> plain = run(shape, ConvolveKind::kForward, a, b);
+  shape.bias = shape.relu = true;
+  const std::vector<float> got = run(shape, ConvolveKind::kForward, a, b, row);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const float sum = plain[i] + row[i % static_cast<std::size_t>(shape.outputs)];
+    ASSERT_EQ(got[i], sum > 0 ? sum : 0.0f) << name << " element " << i;
+  }
+}
+
 }  // namespace pellucid
