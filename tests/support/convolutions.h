@@ -1,6 +1,8 @@
 // Convolutions for tests: settings, what the kernels give for them, the definition in double precision, and errors.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
