@@ -34,6 +34,7 @@ demo: configure
 
 test: build
 	ctest --preset release -j $(JOBS)
+	@python3 scripts/tried.py build/release
 	@scripts/python.sh test
 
 KILLS ?= 1000

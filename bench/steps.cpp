@@ -4,6 +4,7 @@
 //     steps --list
 //     steps --first WORKLOAD...  besides, `us_first`: from the start of a process of its own to the end of its first
 //     step
+//     steps --compile WORKLOAD...  the time to trace, rewrite and plan the step alone, in place of the step's
 //
 // PELLUCID_EXPLAIN=1 prints each workload's plan to stderr after it; with PELLUCID_PROFILE=1, with times.
 // PELLUCID_BENCH_SECONDS=S times each workload for S seconds.
@@ -94,6 +95,26 @@ double first_step(const std::string& name) {
   return least;
 }
 
+/// What the first call of a step takes beyond a later one: median and fastest of 15 that trace and plan anew, each with
+/// state and inputs of its own, in microseconds.
+void time_compilation(const Description& workload) {
+  std::vector<double> times;
+  for (int i = 0; i < 15; ++i) {
+    Training training = workload.make();
+    double call[3];
+    for (double& us : call) {
+      const auto start = Clock::now();
+      training.step.step(training.state, training.inputs);
+      us = 1e6 * seconds_since(start);
+    }
+    times.push_back(call[0] - std::min(call[1], call[2]));
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("{\"peer\": \"pellucid\", \"workload\": \"%s\", \"us_compile\": %.0f, \"us_compile_min\": %.0f}\n",
+              workload.name.c_str(), times[times.size() / 2], times[0]);
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 Workload::Workload(Description description) { table().push_back(std::move(description)); }
@@ -172,7 +193,7 @@ int main(int argc, char** argv) {
     if (given) names.erase(names.begin());
     return given;
   };
-  const bool one = take("--one"), first = take("--first");
+  const bool one = take("--one"), first = take("--first"), compilation = take("--compile");
   for (const std::string& name : names) {
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const Description& workload) { return workload.name == name; });
@@ -182,6 +203,8 @@ int main(int argc, char** argv) {
     } else if (one) {
       bench::Training training = found->make();
       bench::run_steps(training, 1);
+    } else if (compilation) {
+      bench::time_compilation(*found);
     } else {
       char more[64] = "";
       if (first) std::snprintf(more, sizeof more, ", \"us_first\": %.0f", bench::first_step(name));

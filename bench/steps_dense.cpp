@@ -45,9 +45,20 @@ Training make_mlp() {
       {pl::random::normal(pl::random::key(7), {128, 784}), pl::random::integers(pl::random::key(8), {128}, 0, 10)});
 }
 
+/// Ten layers of 256: how long a plan takes to make (`steps --compile ten_layers`).
+Training make_ten_layers() {
+  const auto loss = [](const pl::Arrays& p) {
+    return pl::Arrays{pl::loss::cross_entropy(forward(p, 20, p[20]), p[21])};
+  };
+  return training(
+      loss, layers(std::vector<std::int64_t>(11, 256), 0.05), pl::optim::Adam{.learning_rate = 1e-3},
+      {pl::random::normal(pl::random::key(7), {64, 256}), pl::random::integers(pl::random::key(8), {64}, 0, 256)});
+}
+
 const Workload kXor({.name = "xor", .make = make_xor, .order = 0});
 const Workload kXorCall({.name = "xor_call", .make = make_xor_call, .order = 1});
 const Workload kMlp({.name = "mnist_mlp_b128", .make = make_mlp, .order = 2});
+const Workload kTenLayers({.name = "ten_layers", .make = make_ten_layers, .seconds = 1, .order = 3});
 
 }  // namespace
 }  // namespace bench

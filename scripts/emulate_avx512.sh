@@ -2,7 +2,7 @@
 # Runs a test program of a build on an emulated processor with AVX-512 (Bochs: Skylake-X), for machines without it. A
 # minute of boot, then about a hundred times slower than the machine. Prints what the program prints.
 #   scripts/emulate_avx512.sh BUILD PROGRAM [ARGUMENT...]
-#   scripts/emulate_avx512.sh build/release tests/laws_test '--gtest_filter=*PrintsTheDigest*'
+#   scripts/emulate_avx512.sh build/release tests/laws_bits_test '--gtest_filter=*PrintsTheDigest*'
 # The digest of that one must be the digest of the same command run directly with PELLUCID_ISA=avx2.
 # SECONDS_AT_MOST (3600) ends it. Needs these of Debian's packages, and downloads its cloud kernel into the work folder:
 #   bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso busybox-static cpio

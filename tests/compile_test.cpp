@@ -1,6 +1,9 @@
 // Compiled functions: the same bits as uncompiled ones, state in place, nothing allocated, plans that can be read.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 
 #include "pellucid/ops.h"
@@ -224,12 +227,22 @@ TEST(Compile, TheFirstOperationThatProducesNanIsNamed) {
   unsetenv("PELLUCID_CHECK");
 }
 
-TEST(Compile, TenLayersTakeAFewMilliseconds) {
+// The least of several: the machine may be busy. With asserts every pass is verified, which is not part of the promise.
+TEST(Compile, TenLayersTakeLessThanFiveMilliseconds) {
   Problem problem(std::vector<std::int64_t>(11, 32));
-  auto step = compile(problem.step());
-  Arrays state = problem.state;
-  step.step(state);
-  std::printf("%s\n", step.explain_plan().substr(0, step.explain_plan().find('\n')).c_str());
+  double least = 1e9;
+  for (int i = 0; i < 15; ++i) {
+    auto step = compile(problem.step());
+    Arrays state = problem.state;
+    const auto start = std::chrono::steady_clock::now();
+    step.step(state);
+    least =
+        std::min(least, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::printf("a ten-layer network's step, compiled and run once: %.2f ms\n", least);
+#ifdef NDEBUG
+  EXPECT_LT(least, 5);
+#endif
 }
 
 TEST(Compile, PartsOfLongRowsAreReadWhereTheyLieWithTheSameBits) {

@@ -94,7 +94,7 @@ struct Sums {
     const Real unit = dtype == bfloat16 ? unit_of(float32) : unit_of(dtype);
     for (std::size_t i = 0; i < terms.size(); ++i) {
       e.slack[i] *= static_cast<Real>(terms[i] + 2) * unit;
-      if (dtype == bfloat16) e.slack[i] += 2.02L * unit_of(bfloat16) * fabsl(e.y.values[i]);
+      if (dtype == bfloat16) e.slack[i] += 1.01L * unit_of(bfloat16) * fabsl(e.y.values[i]);
     }
     return {e};
   }

@@ -40,7 +40,7 @@ std::size_t flat(const Shape& shape, const Shape& at) {
   return static_cast<std::size_t>(i);
 }
 
-Real unit_of(DType dtype) { return dtype == float64 ? 0x1p-53L : dtype == float32 ? 0x1p-24L : 0x1p-9L; }
+Real unit_of(DType dtype) { return dtype == float64 ? 0x1p-53L : dtype == float32 ? 0x1p-24L : 0x1p-8L; }
 
 Real rounded(Real x, DType dtype) {
   const auto wrapped = [&](int bits, bool sign) {
