@@ -63,6 +63,15 @@ TEST(BadInput, ANetworkThatDiverges) {
                  {"diverged", "learning rate"});
 }
 
+TEST(BadInput, PicturesThatDiverge) {
+  const Place place;
+  write_idx_folder(place, "pictures", false);
+  expect_refusal(place,
+                 "train pictures --epochs 5 --optimizer sgd --learning-rate 1e30 --schedule constant --quiet "
+                 "--out m.safetensors",
+                 kData, {"training diverged", "no model was written"});
+}
+
 TEST(BadInput, Pictures) {
   const auto broken = [](const std::string& file, const std::string& bytes, const std::vector<std::string>& parts) {
     const Place place;
@@ -120,6 +129,15 @@ TEST(BadInput, AFullDisk) {
                  {"'m.run/checkpoint'", "File too large", "MB are needed", "ulimit -f"}, "ulimit -f 8");
   EXPECT_EQ(place.read("m.safetensors"), "what stood there");
   ASSERT_EQ(place.run("train data.csv --target kind --epochs 1 --quiet --out m.safetensors").status, 0);
+  // A log that cannot grow ends training; the file that holds it stays.
+  const Outcome log = place.run(
+      "train data.csv --target kind --fast --hidden 2 --epochs 200 --patience 0 --quiet --out n.safetensors --log log "
+      "--checkpoint 1000",
+      "", "trap '' XFSZ; ulimit -f 16");
+  EXPECT_EQ(log.status, 1);
+  EXPECT_NE(log.err.find("cannot write the log 'log': File too large; free some space or choose another"),
+            std::string::npos)
+      << log.err;
   const Outcome full = place.run("predict m.safetensors data.csv > /dev/full");
   EXPECT_EQ(full.status, 1);
   EXPECT_NE(full.err.find("standard output: No space left"), std::string::npos) << full.err;

@@ -85,6 +85,9 @@ TEST(Misfit, InstructionSets) {
   place.write("data.csv", classes_csv(60));
   const std::string train = "train data.csv --target kind --epochs 1 --quiet --hidden 4 --out m.safetensors";
   expect_refusal(place.run(train, "PELLUCID_ISA=mmx"), kData, {"no instruction set is named 'mmx'", "use avx2"});
+#if defined(__x86_64__)
+  expect_refusal(place.run(train, "PELLUCID_ISA=neon"), kData, {"this processor lacks neon", "unset PELLUCID_ISA"});
+#endif
 }
 
 }  // namespace

@@ -61,6 +61,16 @@ TEST(Run, GoesOnAfterEachSignalAndEndsWithTheSameBytes) {
       << again.out;
 }
 
+TEST(Run, InterruptedInItsFoldsItLeavesNoModel) {
+  const Things place;
+  const Outcome stopped = place.interrupted(
+      "train things.csv --target kind --fast --hidden 64,64 --epochs 2000 --patience 0 --folds 3 --out m.safetensors",
+      "fold 1/3", SIGINT);
+  EXPECT_EQ(stopped.status, 1) << stopped.out;
+  EXPECT_TRUE(has(stopped.err, "interrupted in the folds; no model was written")) << stopped.err;
+  EXPECT_FALSE(fs::exists(place.path("m.safetensors")));
+}
+
 TEST(Run, WithoutANameTheSameCommandGoesOn) {
   const Things place;
   ASSERT_EQ(place.run(kTrain + " --out whole.safetensors").status, 0);

@@ -110,6 +110,17 @@ TEST(CsvBlocks, ThreadsDoNotMatter) {
   set_threads(before);
 }
 
+// Behind what is looked at first, and in rows that go on behind their block's limit.
+TEST(CsvBlocks, ZerosAreFoundWhereverTheyStand) {
+  std::string text = "a,b\n";
+  for (int row = 0; row < 20000; ++row) text += "1,2\n";
+  text += "3,\"four and more than that\"\n";
+  text[text.find("more")] = '\0';
+  for (std::size_t block = 1000; block < 1040; ++block)
+    EXPECT_EQ(in_blocks(io::CsvInput(text), {}, block),
+              "read_csv: 'x', line 20002: a NUL byte; the file is damaged or no text: export it again");
+}
+
 TEST(CsvBlocks, ZstdIsReadAsWhatItHolds) {
   const TemporaryFolder folder;
   const std::string text = content_of(PELLUCID_SOURCE_DIR "/tests/data/iris.csv");

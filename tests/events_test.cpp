@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "base/crc32c.h"
+#include "support/files.h"
 #include "support/message.h"
 
 namespace pellucid::io {
@@ -52,6 +56,23 @@ TEST(Events, ARecordHasTwoChecksums) {
   // The mask undone gives the checksum back.
   const std::uint32_t rotated = number(15) - 0xA282EAD8;
   EXPECT_EQ((rotated >> 17 | rotated << 15), base::crc32c("abc"));
+}
+
+TEST(Events, AFullDiskIsSaid) {
+  const TemporaryFolder folder;
+  EventFile file(folder.path());
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit little{.rlim_cur = 60, .rlim_max = before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &little);
+  const std::string message = message_of([&] {
+    for (int step = 0; step < 3; ++step) file.scalar("loss", step, 0.5);
+  });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_PRED2(contains, message, "cannot write the events '" + folder.path());
+  EXPECT_PRED2(contains, message, "File too large; free some space or choose another folder");
 }
 
 TEST(Events, AFileHoldsItsRecords) {

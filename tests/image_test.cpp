@@ -1,5 +1,6 @@
 // PNG and JPEG files: pixels as Pillow reads them, class folders, and what is refused.
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -108,6 +109,11 @@ TEST(Images, AreReadOrRefusedWhateverTheirBytes) {
       "read_image: 'x.png' is a damaged JPEG file, or of a kind that is not read (Premature end of JPEG file); make "
       "it anew, or remove it");
   EXPECT_NE(refusal(from_hex(reference()["four_colours"])).find("of a kind that is not read"), std::string::npos);
+  std::string hollow = png;  // the header's width and height, and their checksum
+  hollow[18] = hollow[22] = '\x20';
+  const std::uint32_t sum = crc32(0, reinterpret_cast<const Bytef*>(hollow.data()) + 12, 17);
+  for (std::size_t i = 0; i < 4; ++i) hollow[29 + i] = static_cast<char>(sum >> (24 - 8 * i));
+  EXPECT_TRUE(contains(refusal(hollow), "pixels, for which its data are too short; make it anew, or remove it"));
   std::string large = jpeg;  // the frame header's height and width
   const std::size_t frame = large.find("\xFF\xC0");
   for (std::size_t i = 5; i < 9; ++i) large[frame + i] = '\xFF';

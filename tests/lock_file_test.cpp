@@ -70,6 +70,9 @@ TEST(LockFile, SaysWhereItCannotBeMade) {
   const TemporaryFolder folder;
   EXPECT_EQ(message_of([&] { LockFile(folder.path("no/lock"), "run"); }),
             "cannot lock '" + folder.path("no/lock") + "': No such file or directory: choose another folder");
+  // A device takes a lock, but no file's contents.
+  EXPECT_EQ(message_of([] { LockFile("/dev/full", "run"); }),
+            "cannot lock '/dev/full': Invalid argument: free some space or choose another folder");
 }
 
 }  // namespace

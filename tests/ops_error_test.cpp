@@ -80,6 +80,12 @@ TEST(OpsErrors, Movement) {
   expect_message([] { tile(matrix(), {-1}); }, {"tile: -1 repetitions along axis 1"});
   expect_message([] { repeat(matrix(), std::numeric_limits<std::int64_t>::max(), 0); }, {"repeat", "addressed"});
   expect_message([] { flip(matrix(), 2); }, {"flip: axis 2"});
+  expect_message([] { reshape(matrix(), {-1, -1}); }, {"reshape: [-1, -1] has more than one -1"});
+  expect_message([] { reshape(matrix(), {4, -1}); }, {"reshape: [2, 3] to [4, -1]: 6 elements are no multiple of 4"});
+  expect_message([] { slice(matrix(), Shape{0}, Shape{1}, Shape{1}); },
+                 {"slice: start, stop and step need 2 entries", "[2, 3]"});
+  expect_message([] { slice(matrix(), {0, 0}, {2, 3}, {1, 0}); }, {"slice: the step along axis 1 is 0"});
+  expect_message([] { astype(Array(), float32); }, {"astype: the operand is an undefined Array"});
 }
 
 TEST(OpsErrors, Indexing) {
@@ -109,6 +115,17 @@ TEST(OpsErrors, Indexing) {
 }
 
 TEST(OpsErrors, Contractions) {
+  expect_message([] { matmul(matrix(), Array(2.0F)); }, {"matmul: [2, 3] x []: a scalar", "multiply instead"});
+  expect_message(
+      [] {
+        matmul(ones({2, 2}, bool_), ones({2, 2}, bool_));
+      },
+      {"matmul: is not defined for bool", "int32"});
+  expect_message(
+      [] {
+        matmul(zeros({2, 4, 3}), zeros({5, 3, 4}));
+      },
+      {"matmul: [2, 4, 3] x [5, 3, 4]: batch sizes 2 and 5 do not broadcast"});
   expect_message([] { linear(matrix(), zeros({2, 4})); }, {"linear: x [2, 3] and w [2, 4]", "(k, n)"});
   expect_message([] { linear(matrix(), zeros({3, 4}), zeros({3})); }, {"linear: b [3] for w [3, 4]", "(4)"});
   expect_message([] { tensordot(matrix(), matrix(), 3); }, {"tensordot: 3 axes of [2, 3] and [2, 3]"});

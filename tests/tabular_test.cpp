@@ -262,6 +262,45 @@ TEST(Tabular, GoesOnWithAModel) {
   EXPECT_LT(loss(), 0.8 * first);
 }
 
+TEST(Tabular, GoingOnThatCannotBeLeavesTheModel) {
+  const io::Table table = points(60);
+  TableFit fit = fit_table(table, "kind", {.hidden = std::vector<std::int64_t>{8}, .epochs = 1});
+  const std::vector<float> before = fit.model.predict(table).to_vector<float>();
+  const io::Table blank = io::parse_csv("a,b,c,kind\n1,2,3,\n2,3,4,\n", {.text = {"kind"}});
+  EXPECT_EQ(message_of([&] { update_table_model(fit.model, blank); }),
+            "update_table_model: no row has a value in the target column 'kind'");
+  EXPECT_PRED2(contains, message_of([&] {
+                 update_table_model(fit.model, table, {.optimizer = "sgd", .learning_rate = 1e30, .epochs = 3});
+               }),
+               "training diverged");
+  EXPECT_EQ(fit.model.predict(table).to_vector<float>(), before);
+}
+
+TEST(Tabular, NumbersWithoutNames) {
+  EXPECT_EQ(message_of([] { table_of(zeros({3})); }),
+            "table_of: x has shape [3], and must have two axes: rows and columns");
+  EXPECT_EQ(message_of([] {
+              table_of(zeros({3, 2}), {"a"});
+            }),
+            "table_of: x has 2 columns, and 1 names are given; name each");
+  TableFit fit = fit_table(points(60), "kind", {.hidden = std::vector<std::int64_t>{8}, .epochs = 1});
+  EXPECT_PRED2(contains, message_of([&] { fit.model.predict(zeros({1, 4})); }), "x has 4 columns");
+  fit.model.record = "{}";
+  EXPECT_EQ(message_of([&] {
+              fit.model.predict(zeros({1, 3}));
+            }),
+            "predict: the model does not say in which order its columns stood; give a table with names");
+}
+
+TEST(Tabular, AModelOfPicturesIsRefused) {
+  const TemporaryFolder folder;
+  io::ModelFile file;
+  file.preprocessing = data::to_json(data::PicturePreprocessing{.shape = {2, 2}, .classes = {"a", "b"}});
+  io::save_model(folder.path("m"), file);
+  EXPECT_EQ(message_of([&] { TableModel::load(folder.path("m")); }),
+            "'" + folder.path("m") + "': the model is of pictures; `pellucid predict` takes it");
+}
+
 TEST(Tabular, ClassesCountByTheirWeights) {
   // Nothing to learn from: what is said is how much each class counts.
   std::string text = "a,kind\n";

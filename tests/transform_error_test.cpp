@@ -23,6 +23,28 @@ TEST(TransformErrors, CotangentsThatAreNotThoseOfTheOutputs) {
 TEST(TransformErrors, BatchesThatAreNone) {
   const Function twice = [](const Arrays& x) { return Arrays{x[0] * 2}; };
   says([&] { transform::vmap(twice, {matrix()}, {std::nullopt}, 0); }, "vmap: no argument has a batch axis");
+  says([&] { transform::vmap(twice, {matrix()}, {0, 1}, 0); }, "vmap: 2 axes for 1 arguments; give one for each");
+  says(
+      [&] {
+        transform::vmap(twice, {matrix(), matrix()}, {0, 1}, 0);
+      },
+      "vmap: argument 1 has 3 examples along axis 1, but an earlier one has 2");
+}
+
+TEST(TransformErrors, GradientsOfWhatHasNone) {
+  const Function total = [](const Arrays& x) { return Arrays{sum(x[0])}; };
+  const auto gradient = [](const Function& f, const Arrays& x, std::vector<int> arguments) {
+    GradOptions options;
+    options.arguments = std::move(arguments);
+    return [=] { transform::value_and_grad(f, x, options); };
+  };
+  says(gradient(total, {matrix()}, {1}), "grad: argument 1 is named, but the function was given 1");
+  says(gradient(total, {zeros({2}, int32)}, {0}), "is int32; only floating types have derivatives");
+  const Function nothing = [](const Arrays&) { return Arrays{}; };
+  says(gradient(nothing, {matrix()}, {0}), "grad: the function returned nothing; it must return a scalar");
+  const Function same = [](const Arrays& x) { return x; };
+  says(gradient(same, {matrix()}, {0}),
+       "grad: the function returned float32 of shape [2, 3]; it must return a floating scalar, such as a mean or sum");
 }
 
 TEST(TransformErrors, LoopsWhoseBodyDoesNotFit) {
