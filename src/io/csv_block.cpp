@@ -46,8 +46,8 @@ class BlockParser {
   }
 
   void parse(const char* limit, bool more) {
-    refuse_zeros(block_.begin, limit);
     const std::int64_t first_line = scanner_.line();
+    refuse_zeros(block_.begin, limit, first_line);
     // A row takes a byte for each column at least; a block of empty lines must not ask for more.
     const auto bytes = static_cast<std::size_t>(limit - block_.begin);
     reserve(std::min(count_byte(block_.begin, limit, '\n') + 1, bytes / block_.columns.size() + 1));
@@ -67,15 +67,15 @@ class BlockParser {
     }
     block_.end = scanner_.position();
     block_.lines = scanner_.line() - first_line;
-    if (block_.end > limit) refuse_zeros(limit, block_.end);
+    if (block_.end > limit) refuse_zeros(limit, block_.end, first_line);
   }
 
  private:
-  void refuse_zeros(const char* begin, const char* end) const {
+  void refuse_zeros(const char* begin, const char* end, std::int64_t first_line) const {
     const void* zero = begin == end ? nullptr : std::memchr(begin, 0, static_cast<std::size_t>(end - begin));
     if (zero == nullptr) return;
     const auto line =
-        scanner_.line() + static_cast<std::int64_t>(count_byte(begin, static_cast<const char*>(zero), '\n'));
+        first_line + static_cast<std::int64_t>(count_byte(block_.begin, static_cast<const char*>(zero), '\n'));
     fail("read_csv: '{}', line {}: a NUL byte; the file is damaged or no text: export it again", rules_.source, line);
   }
 
