@@ -24,7 +24,7 @@ void expect_near(const Array& got, const Array& expected, double most) {
   EXPECT_LE(max(abs(got - expected)).item<double>(), most);
 }
 
-Ensemble small_ensemble(std::int64_t members, double dropout = 0) {
+Ensemble small_ensemble(std::int64_t members, EnsembleMean mean = EnsembleMean::kProbabilities, double dropout = 0) {
   std::vector<AnyLayer> body;
   body.emplace_back(NumberEmbedding(4, {0, 2}, {.frequencies = 5}));
   body.emplace_back(FeatureScale(10));
@@ -32,7 +32,7 @@ Ensemble small_ensemble(std::int64_t members, double dropout = 0) {
   body.emplace_back(SELU());
   if (dropout > 0) body.emplace_back(Dropout(dropout));
   body.emplace_back(NTKLinear(7, 3));
-  Ensemble ensemble(members, EnsembleMean::kProbabilities, std::move(body));
+  Ensemble ensemble(members, mean, std::move(body));
   initialize(ensemble, random::key(5));
   return ensemble;
 }
@@ -83,6 +83,13 @@ TEST(TableLayers, AreTheirFormulas) {
   intervals.margin.update(Array::from(std::vector<float>{1}));
   EXPECT_EQ(numbers_of(intervals(Array::from(std::vector<float>{5, 4, 6, 5, 7, 3}, {2, 3}))),
             (std::vector<float>{5, 3, 7, 5, 5, 5}));
+  // Bounds at 3 to the middle; members' lie 2 about the lower one, and at one place at the upper.
+  const Array spread = intervals(Array::from(std::vector<float>{5, 3, 7, 9, 4, 0}, {1, 6}));
+  const double low = 5 - 3 / std::sqrt(1 + std::pow(1.644854 * 2 / 3, 2));
+  expect_near(spread, Array::from(std::vector<double>{5, low, 8}, {1, 3}), 1e-6);
+  // No width, and bounds that cross: the value.
+  const Array none = intervals(Array::from(std::vector<float>{5, 6, 4, 0, 0, 0, 5, 9, 3, 1, 1, 1}, {2, 6}));
+  EXPECT_EQ(numbers_of(none), (std::vector<float>{5, 5, 5, 5, 5, 6}));
 }
 
 TEST(Ensemble, IsItsMembersSideBySide) {
@@ -98,6 +105,8 @@ TEST(Ensemble, IsItsMembersSideBySide) {
     probabilities = m == 0 ? softmax(alone(x)) : probabilities + softmax(alone(x));
   }
   expect_near(softmax(ensemble(x)), probabilities / 3.0, 1e-6);
+  const Array all = small_ensemble(3, EnsembleMean::kScoresAndVariance)(x), scores = mean(each, {0});
+  expect_near(all, concat({scores, mean(square(each - scores), {0})}, 1), 1e-6);
   EXPECT_NE(numbers_of(ensemble.member(0)(x)), numbers_of(ensemble.member(1)(x)));
 }
 
@@ -134,7 +143,7 @@ TEST(Ensemble, LearnsAsItsMembersDoAlone) {
 }
 
 TEST(Ensemble, MembersDropValuesByKeysOfTheirOwn) {
-  const Ensemble ensemble = small_ensemble(2, 0.5);
+  const Ensemble ensemble = small_ensemble(2, EnsembleMean::kProbabilities, 0.5);
   Ensemble twins = ensemble;
   Arrays same;
   for (const Array& value : parameters(twins)) {
@@ -187,6 +196,18 @@ TEST(Blend, IsTheWeightedMeanOfItsParts) {
   }
 }
 
+TEST(Blend, VariancesHaveWeightsOfTheirOwn) {
+  const Array x = draw(11, {5, 4});
+  Ensemble parts[] = {small_ensemble(2, EnsembleMean::kScoresAndVariance),
+                      small_ensemble(3, EnsembleMean::kScoresAndVariance)};
+  const Array a = parts[0](x), b = parts[1](x);
+  const auto halves = [](const Array& y, int i) { return slice(y, 1, 3 * i, 3 * i + 3); };
+  Blend blend(EnsembleMean::kScoresAndVariance, {parts[0], parts[1]});
+  expect_near(blend(x), concat({(halves(a, 0) + halves(b, 0)) / 2.0, (halves(a, 1) + halves(b, 1)) / 4.0}, 1), 1e-6);
+  blend.variance_weights.update(Array::from(std::vector<float>{0.5, 2}));
+  expect_near(halves(blend(x), 1), halves(a, 1) * 0.5 + halves(b, 1) * 2.0, 1e-6);
+}
+
 TEST(TableLayers, WhatDoesNotFit) {
   const auto refused = [](auto f, const std::string& message) { EXPECT_PRED2(contains, message_of(f), message); };
   refused([] { FeatureScale(0); }, "FeatureScale: 0 features; there must be at least one");
@@ -207,7 +228,12 @@ TEST(TableLayers, WhatDoesNotFit) {
   refused([] { NumberEmbedding(3, {1}, {.sigma = 0}); },
           "NumberEmbedding: frequencies 16, outputs 3 and sigma 0 must be positive");
   refused([] { FeatureScale(3)(zeros({2, 4})); }, "x has shape [2, 4], and its last axis must have 3 features");
-  refused([] { Intervals()(zeros({2, 2})); }, "Intervals: x has shape [2, 2], and must be [rows, 3]");
+  refused(
+      [] {
+        Intervals()(zeros({2, 2}));
+      },
+      "Intervals: x has shape [2, 2], and must be [rows, 3]: a value and its bounds, or [rows, 6]: their variances "
+      "too");
   refused([] { Ensemble(0, EnsembleMean::kScores, {}); }, "Ensemble: 0 members; there must be at least one");
   refused([] { Ensemble(2, EnsembleMean::kScores, {}); }, "Ensemble: there are no layers for the members");
   refused([] { Ensemble(2, EnsembleMean::kScores, {BatchNorm1d(3)}); },
@@ -223,7 +249,7 @@ TEST(TableLayers, WhatDoesNotFit) {
       },
       "layer 1 gives [1, 3], and layer 0 [1, 2]; give layers of one shape of output");
   refused([] { build(description_from_json(R"({"type": "Ensemble", "members": 2, "mean": "best", "layers": []})")); },
-          "nn::build: Ensemble: 'mean' is 'best', neither scores nor probabilities");
+          "nn::build: Ensemble: 'mean' is 'best'; it may be scores, probabilities or scores_and_variance");
 }
 
 }  // namespace

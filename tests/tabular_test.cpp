@@ -154,6 +154,33 @@ TEST(Tabular, IntervalsHoldWhatTheyPromise) {
                "intervals: the model was trained without them; train it without `fast`");
 }
 
+TEST(Tabular, TheMeanOfMembersHoldsAsMuchAsAMemberByItself) {
+  // Few rows of many columns: members differ, and their mean is better than each. The margin is that of one member.
+  const Array x = random::normal(random::key(5), {4400, 30}), noise = random::normal(random::key(6), {4400});
+  const Array y = (sum(slice(x, 1, 0, 10), {1}) + noise).evaluate();
+  TableFit fit = fit_table(slice(x, 0, 0, 400), slice(y, 0, 0, 400));
+  const data::Rows rows = data::all_rows(4000);
+  const io::Table unseen = table_of(slice(x, 0, 400, 4400));
+  const Array inputs = data::encode(fit.model.preprocessing, unseen, rows).x;
+  const data::Target& target = fit.model.target();
+  const Array truth = reshape((slice(y, 0, 400, 4400) - target.mean) / target.scale, {-1, 1});
+  const auto inside = [&](const Array& said) {
+    const Array within =
+        logical_and(greater_equal(truth, slice(said, 1, 1, 2)), less_equal(truth, slice(said, 1, 2, 3)));
+    return mean(astype(within, float64)).item<double>();
+  };
+  const auto& ensemble = *fit.model.network[0].as<nn::Ensemble>();
+  const nn::AnyLayer& intervals = fit.model.network[1];
+  const Array each = ensemble.each(inputs).evaluate();
+  double of_one = 0;
+  for (std::int64_t m = 0; m < ensemble.members(); ++m) {
+    of_one += inside(intervals(reshape(slice(each, 0, m, m + 1), {4000, 3}))) / 8;
+  }
+  EXPECT_NEAR(of_one, 0.9, 0.03);
+  EXPECT_GT(inside(intervals(mean(each, {0}))), of_one + 0.01);  // bounds of one member about the mean hold too much
+  EXPECT_NEAR(inside(fit.model.output(inputs)), of_one, 0.006);
+}
+
 TEST(Tabular, RowsHeldOutByShareServeAllMembers) {
   TableOptions options = kSmall;
   options.validation = 0.25;

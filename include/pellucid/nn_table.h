@@ -2,6 +2,7 @@
 // Grinsztajn, Steinwart 2024, "Better by default", arXiv 2407.04491).
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "pellucid/nn.h"
@@ -100,9 +101,15 @@ class CategoryEmbedding : public Layer {
 
 /// What an Ensemble gives of its members' outputs.
 enum class EnsembleMean {
-  kScores,         // their mean
-  kProbabilities,  // log of the mean of softmax(temperature * output): scores whose softmax is the mean
+  kScores,             // their mean
+  kProbabilities,      // log of the mean of softmax(temperature * output): scores whose softmax is the mean
+  kScoresAndVariance,  // their mean, and behind it their variance over the members: (rows, 2 outputs)
 };
+/// "scores", "probabilities", "scores_and_variance".
+std::string_view name_of(EnsembleMean mean);
+/// Throws Error, which begins with `type`, where the name is none of these.
+EnsembleMean ensemble_mean(std::string_view name, std::string_view type);
+
 /// Networks of one shape side by side. Every parameter of `body` has a leading axis of members, and a call is one call
 /// of the body under vmap: one batched graph. Each member starts, and drops in training, by a key of its own.
 class Ensemble : public Layer {
@@ -138,14 +145,16 @@ class Blend : public Layer {
   /// Weights begin equal. Throws Error where there are no parts.
   Blend(EnsembleMean mean, std::vector<AnyLayer> parts);
   /// (rows, features) -> (rows, outputs). For kProbabilities the parts' outputs are scores; what is given is
-  /// temperature * log of the weighted mean of their softmax.
+  /// temperature * log of the weighted mean of their softmax. For kScoresAndVariance the parts' outputs are so too, and
+  /// the variances are weighted by `variance_weights`.
   Array operator()(const Array& x) const;
   std::int64_t parts() const { return static_cast<std::int64_t>(parts_.size()); }
   AnyLayer& part(std::int64_t i) { return parts_[static_cast<std::size_t>(i)]; }
   Options options() const;
   void visit_members(Visitor& visitor);
-  Buffer weights;      // (parts), of sum 1
-  Buffer temperature;  // a scalar, 1 at first
+  Buffer weights;           // (parts), of sum 1
+  Buffer variance_weights;  // (parts), the squares of the first weights; for kScoresAndVariance alone
+  Buffer temperature;       // a scalar, 1 at first
 
  private:
   EnsembleMean mean_;
@@ -154,6 +163,11 @@ class Blend : public Layer {
 
 /// (rows, 3): a value and a lower and an upper bound of it. The bounds are moved apart by `margin`, and where that
 /// leaves the value outside, to the value.
+///
+/// (rows, 6), as an ensemble's kScoresAndVariance gives: the margin is that of one member, and the mean of members errs
+/// less. A member's bound lies v, its variance at this row, about the mean bound; if truths lie normally about the
+/// middle, at h to the mean bound where 5 % are beyond, then members leave out Phi(-z / sqrt(1 + z^2 v / h^2)) there on
+/// average, z = 1.645, and so much is left out at the distance h / sqrt(1 + z^2 v / h^2). There the bound is put.
 class Intervals : public Layer {
  public:
   Intervals() : margin(zeros({1})) {}

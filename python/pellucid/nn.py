@@ -58,7 +58,7 @@ class Ensemble(Layer):
     """Networks of one shape side by side: the given layers, each parameter with a leading axis of members (one batched graph).
 
     mean: what is given of the members' outputs: "scores", their mean; "probabilities", scores whose softmax is the mean of
-    the members' probabilities.
+    the members' probabilities; "scores_and_variance", their mean and behind it their variance over the members.
     """
 
     def __init__(self, members: int, *layers: _Any, mean: str = "scores") -> None:

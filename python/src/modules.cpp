@@ -143,11 +143,7 @@ std::shared_ptr<nn::AnyLayer> make_layer(const std::string& type, const nb::dict
                                                            nb::cast<double>(setting("epsilon"))));
   }
   if (type == "Ensemble" || type == "Blend") {
-    const auto name = nb::cast<std::string>(setting("mean"));
-    if (name != "scores" && name != "probabilities") {
-      throw nb::value_error((type + ": mean '" + name + "' is neither 'scores' nor 'probabilities'").c_str());
-    }
-    const nn::EnsembleMean mean = name == "scores" ? nn::EnsembleMean::kScores : nn::EnsembleMean::kProbabilities;
+    const nn::EnsembleMean mean = nn::ensemble_mean(nb::cast<std::string>(setting("mean")), type);
     if (type == "Blend") return std::make_shared<nn::AnyLayer>(nn::Blend(mean, std::move(given)));
     return std::make_shared<nn::AnyLayer>(
         nn::Ensemble(nb::cast<std::int64_t>(setting("members")), mean, std::move(given)));

@@ -33,7 +33,9 @@ def test_every_layer_of_the_engine_is_a_class_here():
     assert members(pl.ones((5, 2))).shape == (5, 1) and members.named_parameters()["0.weight"].shape == (3, 2, 4)
     again = pickle.loads(pickle.dumps(members))
     np.testing.assert_array_equal(np.array(again(pl.ones((5, 2)))), np.array(members(pl.ones((5, 2)))))
-    with pytest.raises(ValueError, match="mean 'median' is neither 'scores' nor 'probabilities'"):
+    spread = pl.nn.Ensemble(3, pl.nn.Linear(2, 4), mean="scores_and_variance")
+    assert spread(pl.ones((5, 2))).shape == (5, 8) and (spread(pl.ones((5, 2))).numpy()[:, 4:] > 0).all()
+    with pytest.raises(ValueError, match="Ensemble: 'mean' is 'median'; it may be scores, probabilities or scores_and_variance"):
         pl.nn.Ensemble(3, pl.nn.Linear(2, 4), mean="median")
 
 

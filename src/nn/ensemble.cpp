@@ -70,9 +70,19 @@ class Exchange {
   Arrays before_;
 };
 
-std::string name_of(EnsembleMean mean) { return mean == EnsembleMean::kScores ? "scores" : "probabilities"; }
+constexpr std::string_view kMeans[] = {"scores", "probabilities", "scores_and_variance"};  // in the enum's order
 
 }  // namespace
+
+std::string_view name_of(EnsembleMean mean) { return kMeans[static_cast<int>(mean)]; }
+
+EnsembleMean ensemble_mean(std::string_view name, std::string_view type) {
+  const auto* const at = std::find(std::begin(kMeans), std::end(kMeans), name);
+  if (at == std::end(kMeans)) {
+    fail("{}: 'mean' is '{}'; it may be scores, probabilities or scores_and_variance", type, name);
+  }
+  return static_cast<EnsembleMean>(at - std::begin(kMeans));
+}
 
 Ensemble::Ensemble(std::int64_t members, EnsembleMean mean, std::vector<AnyLayer> body)
     : temperature(ones({})), members_(members), mean_(mean), body_(std::move(body)) {
@@ -86,7 +96,7 @@ void Ensemble::visit_members(Visitor& visitor) {
   visitor.member("temperature", temperature);
 }
 
-Options Ensemble::options() const { return {{"members", members_}, {"mean", name_of(mean_)}}; }
+Options Ensemble::options() const { return {{"members", members_}, {"mean", std::string(name_of(mean_))}}; }
 
 Array Ensemble::run(const Array& x, bool shared) const {
   Places parameters;
@@ -129,6 +139,10 @@ Array Ensemble::apart(const Array& x) const {
 
 Array Ensemble::mean_of(const Array& outputs) const {
   if (mean_ == EnsembleMean::kScores) return mean(outputs, {0});
+  if (mean_ == EnsembleMean::kScoresAndVariance) {
+    const Array all = mean(outputs, {0});
+    return concat({all, mean(square(outputs - all), {0})}, -1);
+  }
   return logsumexp(log_softmax(outputs * temperature), {0}) - std::log(static_cast<double>(members_));
 }
 
@@ -149,6 +163,7 @@ Sequential Ensemble::member(std::int64_t i) const {
 Blend::Blend(EnsembleMean mean, std::vector<AnyLayer> parts)
     : weights(full({static_cast<std::int64_t>(parts.size())},
                    1.0 / static_cast<double>(std::max<std::size_t>(parts.size(), 1)), float32)),
+      variance_weights(square(weights).evaluate()),
       temperature(ones({})),
       mean_(mean),
       parts_(std::move(parts)) {
@@ -158,17 +173,18 @@ Blend::Blend(EnsembleMean mean, std::vector<AnyLayer> parts)
 void Blend::visit_members(Visitor& visitor) {
   parts_.visit_members(visitor);
   visitor.member("weights", weights);
+  if (mean_ == EnsembleMean::kScoresAndVariance) visitor.member("variance_weights", variance_weights);
   visitor.member("temperature", temperature);
 }
 
-Options Blend::options() const { return {{"mean", name_of(mean_)}}; }
+Options Blend::options() const { return {{"mean", std::string(name_of(mean_))}}; }
 
 Array Blend::operator()(const Array& x) const {
   const Call call(*this, "Blend");
   Arrays said;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const Array output = parts_[i](x);
-    said.push_back(mean_ == EnsembleMean::kScores ? output : softmax(output));
+    said.push_back(mean_ == EnsembleMean::kProbabilities ? softmax(output) : output);
     if (said.back().shape() != said.front().shape()) {
       call.fail(format("layer {} gives {}, and layer 0 {}; give layers of one shape of output", said.size() - 1,
                        said.back().shape(), said.front().shape()));
@@ -176,8 +192,12 @@ Array Blend::operator()(const Array& x) const {
   }
   Shape shape(said.front().shape().size() + 1, 1);
   shape[0] = parts();
-  const Array sum = pellucid::sum(stack(said) * reshape(weights, shape), {0});
-  return call.done(mean_ == EnsembleMean::kScores ? sum : log(maximum(sum, 1e-30)) * temperature);
+  const Array all = stack(said), sum = pellucid::sum(all * reshape(weights, shape), {0});
+  if (mean_ == EnsembleMean::kScores) return call.done(sum);
+  if (mean_ == EnsembleMean::kProbabilities) return call.done(log(maximum(sum, 1e-30)) * temperature);
+  const Array variance = pellucid::sum(all * reshape(variance_weights, shape), {0});
+  const std::int64_t outputs = sum.size(-1) / 2;
+  return call.done(concat({slice(sum, -1, 0, outputs), slice(variance, -1, outputs, 2 * outputs)}, -1));
 }
 
 }  // namespace pellucid::nn

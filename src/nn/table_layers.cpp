@@ -148,12 +148,23 @@ Array CategoryEmbedding::operator()(const Array& x) const {
 
 Array Intervals::operator()(const Array& x) const {
   const Call call(*this, "Intervals");
-  if (x.rank() != 2 || x.size(1) != 3) {
-    call.fail(format("x has shape {}, and must be [rows, 3]: a value and its bounds", x.shape()));
+  if (x.rank() != 2 || (x.size(1) != 3 && x.size(1) != 6)) {
+    call.fail(format("x has shape {}, and must be [rows, 3]: a value and its bounds, or [rows, 6]: their variances too",
+                     x.shape()));
   }
-  const Array value = slice(x, 1, 0, 1);
-  const Array low = minimum(slice(x, 1, 1, 2) - margin, value), high = maximum(slice(x, 1, 2, 3) + margin, value);
-  return call.done(concat({value, low, high}, 1));
+  const auto column = [&](std::int64_t i) { return slice(x, 1, i, i + 1); };
+  const Array value = column(0);
+  Array low = column(1) - margin, high = column(2) + margin;
+  if (x.size(1) == 6) {
+    constexpr double kSquared = 1.6448536269514722 * 1.6448536269514722;  // of the normal quantile of 95 %
+    const Array middle = (low + high) * 0.5, half = maximum(high - low, 0.0) * 0.5, squared = square(half);
+    const auto at = [&](const Array& variance) {
+      return squared / sqrt(maximum(squared + variance * kSquared, 1e-30));
+    };
+    low = middle - at(column(4));
+    high = middle + at(column(5));
+  }
+  return call.done(concat({value, minimum(low, value), maximum(high, value)}, 1));
 }
 
 void add_table_layers(Makers& m) {
@@ -177,11 +188,7 @@ void add_table_layers(Makers& m) {
   };
   m["Intervals"] = [](Settings&) { return Intervals(); };
   const auto mean_of = [](Settings& s, const char* type) {
-    const auto mean = s.get<std::string>("mean");
-    if (mean != "scores" && mean != "probabilities") {
-      fail("nn::build: {}: 'mean' is '{}', neither scores nor probabilities", type, mean);
-    }
-    return mean == "scores" ? EnsembleMean::kScores : EnsembleMean::kProbabilities;
+    return ensemble_mean(s.get<std::string>("mean"), format("nn::build: {}", type));
   };
   m["Ensemble"] = [mean_of](Settings& s) {
     return Ensemble(s.repetitions("members"), mean_of(s, "Ensemble"), s.layers());

@@ -56,7 +56,7 @@ nn::Sequential blend(const std::vector<Candidate>& candidates, const std::vector
     }
   }
   std::vector<nn::AnyLayer> parts;
-  std::vector<float> weights;
+  std::vector<float> weights, variance_weights;
   for (const std::vector<std::size_t>& group : groups) {
     Recipe all = candidates[group.front()].recipe;
     std::vector<Arrays> values;
@@ -72,11 +72,14 @@ nn::Sequential blend(const std::vector<Candidate>& candidates, const std::vector
                                             problem.outputs, problem.seed);
     nn::set_parameters(ensemble, joined);
     parts.push_back(std::move(ensemble[0]));
-    weights.push_back(static_cast<float>(static_cast<double>(group.size()) / static_cast<double>(chosen.size())));
+    const auto all_chosen = static_cast<double>(chosen.size()), share = static_cast<double>(group.size()) / all_chosen;
+    weights.push_back(static_cast<float>(share));
+    variance_weights.push_back(static_cast<float>(share / all_chosen));  // each is an ensemble of its own
   }
   const bool classes = problem.target.task == data::Task::kClassification;
-  nn::Blend layer(classes ? nn::EnsembleMean::kProbabilities : nn::EnsembleMean::kScores, std::move(parts));
+  nn::Blend layer(classes ? nn::EnsembleMean::kProbabilities : nn::EnsembleMean::kScoresAndVariance, std::move(parts));
   layer.weights.update(Array::from(weights));
+  layer.variance_weights.update(Array::from(variance_weights));
   nn::Sequential network;
   network.push_back(std::move(layer));
   if (!classes) network.push_back(nn::Intervals());

@@ -102,8 +102,12 @@ nn::Sequential make_ensemble(const Recipe& recipe, data::Task task, std::int64_t
   const bool classes = task == data::Task::kClassification;
   body.emplace_back(nn::NTKLinear(width, classes ? outputs : 3, {.stddev = 0}));
   nn::Sequential network;
-  network.push_back(nn::Ensemble(recipe.members, classes ? nn::EnsembleMean::kProbabilities : nn::EnsembleMean::kScores,
-                                 std::move(body)));
+  // Where each row is left out by one member alone, its margin is that of one member, and the mean's is known by how
+  // far members lie apart.
+  const nn::EnsembleMean mean = classes        ? nn::EnsembleMean::kProbabilities
+                                : recipe.folds ? nn::EnsembleMean::kScoresAndVariance
+                                               : nn::EnsembleMean::kScores;
+  network.push_back(nn::Ensemble(recipe.members, mean, std::move(body)));
   if (!classes) network.push_back(nn::Intervals());
   nn::initialize(network, random::key(seed));
   return network;

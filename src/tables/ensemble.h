@@ -43,7 +43,8 @@ Array held_out_outputs(const nn::Ensemble& ensemble, const Array& x, const Folds
 data::Rows held_out_rows(const Folds& folds);
 
 /// Fits the temperature of an ensemble, or the margin of its intervals, to held-out outputs. Gives it. The intervals
-/// then hold `level` of the held-out rows (conformalised quantiles: Romano, Patterson, Candes 2019).
+/// then hold `level` of the held-out rows (conformalised quantiles: Romano, Patterson, Candes 2019), as the outputs
+/// stand: where each is of one member, the margin is that of one, and nn::Intervals draws the mean's bounds in.
 double calibrate_ensemble(nn::Sequential& network, data::Task task, const Array& outputs, const Array& y,
                           double level = 0.9);
 
