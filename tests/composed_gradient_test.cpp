@@ -33,6 +33,11 @@ TEST(ComposedGradient, EqualsFiniteDifferences) {
   expect_gradient(
       "elu", [](const Array& x) { return elu(x, 1.5); }, s);
   expect_gradient("selu", selu, s);
+  expect_gradient("linear over permuted rows",
+                  [](const Array& x) {
+                    return linear(permute(x, {1, 0, 2}), reshape(arange(6.0), {3, 2}), Array{1, 2});
+                  },
+                  {2, 4, 3});
   expect_gradient(
       "celu", [](const Array& x) { return celu(x, 2); }, s);
   expect_gradient("softsign", softsign, s);

@@ -304,8 +304,10 @@ TEST(Bf16Contract, SmallShapesInEveryLayout) {
 
 TEST(Bf16Contract, ChunksPiecesAndSharedOperands) {
   std::mt19937_64 random(2);
-  const std::tuple<Size, Size, Size> sizes[] = {{300, 200, 1030}, {16, 17, 5000}, {129, 640, 33}, {520, 48, 257},
-                                                {64, 64, 2048},   {33, 1100, 70}, {700, 350, 64}};
+  // The last two: strips of rows and strips of columns, both of two chunks.
+  const std::tuple<Size, Size, Size> sizes[] = {{300, 200, 1030}, {16, 17, 5000},  {129, 640, 33},
+                                                {520, 48, 257},   {64, 64, 2048},  {33, 1100, 70},
+                                                {700, 350, 64},   {620, 90, 1040}, {40, 600, 1100}};
   for (const auto& [m, n, k] : sizes) check(shape_of(random, m, n, k), random());
 }
 

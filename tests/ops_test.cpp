@@ -275,6 +275,12 @@ TEST(Ops, ContractionsByDefinition) {
   const Array x = Array{{1, 2}, {3, 4}}, v = Array{1, 10};
   EXPECT_EQ(linear(x, x, v).to_vector<float>(), (std::vector<float>{8, 20, 16, 32}));
   EXPECT_EQ(linear(v, x).to_vector<float>(), (std::vector<float>{31, 42}));
+  // Permuted rows, with a result smaller than they are: computed in the order in which they lie, and the same.
+  const Array rows = permute(reshape(arange(24.0), {2, 4, 3}), {1, 0, 2}), w = Array{{1, 2}, {3, 4}, {5, 7}};
+  const Array copied = Array::from(rows.to_vector<float>(), rows.shape());
+  EXPECT_EQ(linear(rows, w, v).shape(), (Shape{4, 2, 2}));
+  EXPECT_EQ(linear(rows, w, v).to_vector<float>(), linear(copied, w, v).to_vector<float>());
+  EXPECT_EQ(linear(rows, w).to_vector<float>(), linear(copied, w).to_vector<float>());
   EXPECT_EQ(outer(v, v).to_vector<float>(), (std::vector<float>{1, 10, 10, 100}));
   EXPECT_EQ(vecdot(x, v).to_vector<float>(), (std::vector<float>{21, 43}));
   EXPECT_EQ(tensordot(x, x, std::vector<int>{1}, std::vector<int>{0}).to_vector<float>(),

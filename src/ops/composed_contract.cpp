@@ -133,6 +133,23 @@ Labels numbered(std::size_t count, int first) {
   std::iota(labels.begin(), labels.end(), first);
   return labels;
 }
+
+/// (..., k) x (k, n) + (n) as one matrix, so that the row is added where the product is made.
+Array linear_of_rows(const Array& x, const Array& w, const Array& b) {
+  if (x.rank() <= 2) return b.defined() ? matmul(x, w) + b : matmul(x, w);
+  Shape shape = x.shape();
+  shape.back() = w.shape()[1];
+  const std::int64_t rows = count_of(Shape(shape.begin(), shape.end() - 1));
+  const Array y = matmul(reshape(x, {rows, w.shape()[0]}), w);
+  return reshape(b.defined() ? y + b : y, shape);
+}
+
+/// The order in which x = permute(its operand) names axes, where the last one stays the last; else empty.
+std::vector<int> order_of_rows(const Array& x) {
+  const Node& node = *x.node();
+  if (node.record->name != "permute" || node.inputs.empty() || node.attributes.axes.back() + 1 != x.rank()) return {};
+  return {node.attributes.axes.begin(), node.attributes.axes.end()};
+}
 }  // namespace
 
 }  // namespace pellucid::ops
@@ -150,13 +167,11 @@ Array linear(const Array& x, const Array& w, const Array& b) {
   if (b.defined() && (b.rank() != 1 || b.shape()[0] != w.shape()[1])) {
     fail("linear", "b {} for w {}: b must be ({})", b.shape(), w.shape(), w.shape()[1]);
   }
-  if (!b.defined()) return matmul(x, w);
-  if (x.rank() <= 2) return matmul(x, w) + b;
-  // As one matrix, so that the row is added where the product is made.
-  Shape shape = x.shape();
-  shape.back() = w.shape()[1];
-  const std::int64_t rows = count_of(Shape(shape.begin(), shape.end() - 1));
-  return reshape(matmul(reshape(x, {rows, w.shape()[0]}), w) + b, shape);
+  // Rows in the order in which they lie, as those of a loop do, whose steps come first: less is copied where the
+  // result, which is smaller, is put in order.
+  const std::vector<int> order = w.shape()[1] < w.shape()[0] ? order_of_rows(x) : std::vector<int>();
+  if (order.empty()) return linear_of_rows(x, w, b);
+  return permute(linear_of_rows(x.node()->inputs[0], w, b), order);
 }
 
 Array tensordot(const Array& x, const Array& y, int axes) {

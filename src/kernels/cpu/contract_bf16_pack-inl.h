@@ -133,11 +133,19 @@ HWY_INLINE Pairs load_first(const std::uint16_t* x, Size count) {
 // ---- Packing --------------------------------------------------------------------------------------------------------
 
 /// Packs `columns` columns of x, at most kLanes, and `steps` steps: pair q of column j at to + q * width + j.
-/// All kLanes lanes of a step are written, ascending in q, so that where `width` is less, the next step overwrites what
-/// is too much; `to` has room for a vector more. Lanes from `columns` on hold numbers of no account.
+/// Where `width` is less than kLanes, whole vectors are stored all the same, ascending in q, so that the next step
+/// overwrites what is too much; of the last one `width` lanes are. Lanes from `columns` on hold numbers of no account.
 template <class E>
 HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const E* x, Strides stride, Size columns, Size steps) {
   const PairTag du;
+  const auto exists = hn::FirstN(du, static_cast<std::size_t>(width));
+  const auto put = [&](Pairs pairs, Size end) HWY_ATTR {
+    if (HWY_LIKELY(end < steps)) {
+      hn::StoreU(pairs, du, to);
+    } else {
+      hn::BlendedStore(pairs, exists, du, to);
+    }
+  };
   if (stride.outer == 1) {
     const bool whole = columns == kLanes;
     for (Size p = 0; p + 1 < steps; p += 2, to += width) {
@@ -146,14 +154,14 @@ HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const E* x, Str
       hwy::Prefetch(even + 8 * stride.k);
       hwy::Prefetch(odd + 8 * stride.k);
       if (HWY_LIKELY(whole)) {
-        hn::StoreU(pair(load(even), load(odd)), du, to);
+        put(pair(load(even), load(odd)), p + 2);
       } else {
-        hn::StoreU(pair(load_first(even, columns), load_first(odd, columns)), du, to);
+        put(pair(load_first(even, columns), load_first(odd, columns)), p + 2);
       }
     }
     if (steps % 2 != 0) {
       const auto even = load_first(x + (steps - 1) * stride.k, columns);
-      hn::StoreU(pair(even, hn::Zero(hn::DFromV<decltype(even)>())), du, to);
+      put(pair(even, hn::Zero(hn::DFromV<decltype(even)>())), steps);
     }
     return;
   }
@@ -166,7 +174,7 @@ HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const E* x, Str
       contract::transpose_block<float>(column,
                                        [&](auto d128, Size i) HWY_ATTR { return pairs_along(d128, row[i] + p); });
       HWY_UNROLL(4)
-      for (int q = 0; q < 4; ++q, to += width) hn::StoreU(hn::BitCast(du, column[q]), du, to);
+      for (int q = 0; q < 4; ++q, to += width) put(hn::BitCast(du, column[q]), p + 2 * q + 2);
     }
   }
   for (; p < steps; p += 2, to += width) {
@@ -178,18 +186,25 @@ HWY_NOINLINE void pack_column(Pair* HWY_RESTRICT to, Size width, const E* x, Str
   }
 }
 
-/// Packs columns of v into panels of two vectors, the last of one where one is left and `kWhole` is false: pair q of
-/// column j of the panel that begins at column c at to + c * pairs + q * its width + j - c. Pairs of steps beyond the
-/// last one, up to `pairs`, are 0.
+/// Steps of an operand that are packed at once: those from `first` on, an even number, of a chunk of `pairs` pairs. The
+/// chunk's last ones have `last` set.
+struct Part {
+  Size first = 0, steps = 0, pairs = 0;
+  bool last = true;
+};
+
+/// Packs a part of the steps of columns of v, whose first step x points at, into panels of two vectors, the last of one
+/// where one is left and `kWhole` is false: pair q of column j of the panel that begins at column c at to + c * pairs +
+/// q * its width + j - c. Pairs of steps beyond the last one, up to `pairs`, are 0.
 template <bool kWhole, class E>
-HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const E* x, Strides stride, Size columns, Size steps, Size pairs) {
-  const Size real = pairs_of(steps);
+HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const E* x, Strides stride, Size columns, const Part& part) {
+  const Size steps = part.steps, pairs = part.pairs, before = part.first / 2, real = pairs_of(steps);
   Size done = 0;
   // Whole panels side by side in one sweep over the rows of x, since each row of a panel is a line or two.
   constexpr Size kSweep = 64;
   if (stride.outer == 1 && steps % 2 == 0) {
     for (; done + kSweep <= columns; done += kSweep) {
-      Pair* out = to + done * pairs;
+      Pair* out = to + done * pairs + before * (2 * kLanes);
       const E* even = x + done;
       for (Size q = 0; q < real; ++q, even += 2 * stride.k, out += 2 * kLanes) {
         const E* odd = even + stride.k;
@@ -203,17 +218,21 @@ HWY_NOINLINE void pack_panels(Pair* HWY_RESTRICT to, const E* x, Strides stride,
       }
     }
   }
+  const auto width_of = [&](Size panel) { return kWhole || columns - panel > kLanes ? 2 * kLanes : kLanes; };
   for (Size j = done; j < columns; j += kLanes) {
-    const Size panel = j / (2 * kLanes) * (2 * kLanes);
-    const Size width = kWhole || columns - panel > kLanes ? 2 * kLanes : kLanes;
-    pack_column(to + panel * pairs + (j - panel), width, x + j * stride.outer, stride,
+    const Size panel = j / (2 * kLanes) * (2 * kLanes), width = width_of(panel);
+    pack_column(to + panel * pairs + before * width + (j - panel), width, x + j * stride.outer, stride,
                 columns - j < kLanes ? columns - j : kLanes, steps);
   }
-  for (Size panel = 0; real < pairs && panel < columns; panel += 2 * kLanes) {
-    const Size width = kWhole || columns - panel > kLanes ? 2 * kLanes : kLanes;
-    std::memset(to + panel * pairs + real * width, 0, static_cast<std::size_t>((pairs - real) * width) * sizeof(Pair));
+  if (!part.last || before + real == pairs) return;
+  for (Size panel = 0; panel < columns; panel += 2 * kLanes) {
+    const Size width = width_of(panel), end = before + real;
+    std::memset(to + panel * pairs + end * width, 0, static_cast<std::size_t>((pairs - end) * width) * sizeof(Pair));
   }
 }
+
+/// Tiles of rows that are packed together, where the rows share the lines of a step.
+inline constexpr Size kSweepTiles = 4;
 
 /// Packs `kTiles` tiles of rows side by side in one sweep over the steps of x, whose lines they share: rows one behind
 /// the other, an even number of steps. Whole vectors are read, from the first row of each tile on.
@@ -237,17 +256,18 @@ HWY_NOINLINE void sweep_rows(Pair* HWY_RESTRICT to, const E* x, Size step, const
   }
 }
 
-/// Packs rows of s, the tiles of `cut` one behind the other: pair q of row i of a tile at q * kRows + i.
+/// Packs rows of s, the tiles of `cut` one behind the other: pair q of row i of a tile at q * kRows + i. With `behind`
+/// there are rows for one more tile behind them.
 template <class E>
-void pack_rows(Pair* HWY_RESTRICT to, const E* x, Strides stride, const RowCut& cut, Size steps) {
+void pack_rows(Pair* HWY_RESTRICT to, const E* x, Strides stride, const RowCut& cut, Size steps, bool behind) {
   static_assert(kRows <= kLanes);
-  constexpr Size kTogether = 4;
+  constexpr Size kTogether = kSweepTiles;
   const Size tiles = cut.high_count + cut.low_count;
   const auto rows_of = [&](Size tile) { return tile < cut.high_count ? cut.high : cut.low; };
   Size tile = 0;
   // Behind the last tile of a sweep there is one more, so that whole vectors of rows exist.
-  for (; stride.outer == 1 && steps % 2 == 0 && tile + kTogether < tiles && cut.low >= kLanes - kRows;
-       tile += kTogether) {
+  const Size sweeps = stride.outer == 1 && steps % 2 == 0 && cut.low >= kLanes - kRows ? tiles + (behind ? 1 : 0) : 0;
+  for (; tile + kTogether < sweeps; tile += kTogether) {
     Size first_row[kTogether] = {};
     for (Size t = 1; t < kTogether; ++t) first_row[t] = first_row[t - 1] + rows_of(tile + t - 1);
     sweep_rows<kTogether>(to, x, stride.k, first_row, steps / 2);

@@ -1,5 +1,5 @@
-// The contraction of pairs of bfloat16: the loops around the tiles, pieces over the threads. Included once for each
-// instruction set (Highway's toggle), in the namespace that contract_bf16_pack-inl.h chooses.
+// The contraction of pairs of bfloat16: pieces over the threads, and their memory. Included once for each instruction
+// set (Highway's toggle), in the namespace that contract_bf16_pack-inl.h chooses.
 #if defined(PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
 #undef PELLUCID_KERNELS_CPU_CONTRACT_BF16_RUN_INL_H_
@@ -14,8 +14,7 @@
 #include "base/thread_pool.h"
 #include "hwy/highway.h"
 #include "kernels/cpu/contract_bf16.h"
-#include "kernels/cpu/contract_bf16_pack-inl.h"
-#include "kernels/cpu/contract_bf16_tile-inl.h"
+#include "kernels/cpu/contract_bf16_block-inl.h"
 #include "kernels/cpu/contract_run-inl.h"
 
 PELLUCID_BF16_BEFORE
@@ -28,64 +27,15 @@ using contract::place_of;
 
 using Job = contract::Job<float, float, float>;
 
-// ---- Operands -------------------------------------------------------------------------------------------------------
-
-/// An operand of float32 or, where it is narrow, of bfloat16; offsets are in elements.
-struct Operand {
-  const void* data = nullptr;
-  bool narrow = false;
-  Operand from(Size offset) const {
-    const auto* bytes = static_cast<const std::byte*>(data);
-    return {bytes + offset * static_cast<Size>(narrow ? sizeof(std::uint16_t) : sizeof(float)), narrow};
-  }
-};
-
-void pack_s(Pair* to, const Operand& x, Strides stride, const RowCut& cut, Size steps, Size pairs) {
-  if (x.narrow) return pack_tiles(to, static_cast<const std::uint16_t*>(x.data), stride, cut, steps, pairs);
-  pack_tiles(to, static_cast<const float*>(x.data), stride, cut, steps, pairs);
-}
-
-void pack_v(Pair* to, const Operand& x, Strides stride, Size columns, Size steps) {
-  const Size pairs = (pairs_of(steps) + kTogether - 1) / kTogether * kTogether;
-  if (x.narrow) {
-    return pack_panels<kWhole>(to, static_cast<const std::uint16_t*>(x.data), stride, columns, steps, pairs);
-  }
-  pack_panels<kWhole>(to, static_cast<const float*>(x.data), stride, columns, steps, pairs);
-}
-
 // ---- Memory ---------------------------------------------------------------------------------------------------------
-
-constexpr Size round_up(Size x, Size to) { return (x + to - 1) / to * to; }
-constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
-
-/// Columns whose panels a tile of rows passes before the next one does: a chunk of them takes half of an L2 of 512 KiB.
-inline constexpr Size kGroup = 128;
-inline constexpr Size kLine = 16;  // words
-
-/// Pairs of so many steps in packed memory.
-constexpr Size padded_pairs(Size steps) { return round_up(pairs_of(steps), kTogether); }
-
-/// Words of packed memory; with room for a vector more.
-constexpr Size rows_size(Size rows, Size steps) {
-  return round_up(divide_up(rows, kHigh) * kHigh * padded_pairs(steps) + kLanes, kLine);
-}
-constexpr Size panels_size(Size columns, Size steps) {
-  return round_up(round_up(columns, 2 * kLanes) * padded_pairs(steps) + kLanes, kLine);
-}
-/// The same for all chunks of k, one behind the other.
-constexpr Size all_rows_size(Size rows, Size k) {
-  return k / kContractChunk * rows_size(rows, kContractChunk) + rows_size(rows, k % kContractChunk);
-}
-constexpr Size all_panels_size(Size columns, Size k) {
-  return k / kContractChunk * panels_size(columns, kContractChunk) + panels_size(columns, k % kContractChunk);
-}
 
 struct Memory {
   explicit Memory(const ContractShape& shape, const ContractPlan& plan) {
     const Size depth = least(shape.k, kContractChunk);
     sums_row = round_up(plan.columns, kLine);
     if (plan.pack_s) v = rows_size(plan.rows, depth);
-    sums = v + (plan.pack_v ? panels_size(least(kGroup, plan.columns), depth) : 0);
+    group = plan.pack_v ? panels_size(least(kGroup, plan.columns), depth) : 0;
+    sums = v + 2 * group;
     slot = round_up(sums + (plan.indirect && plan.chunk_pieces == 1 ? plan.rows * sums_row + kLanes : 0), 2 * kLine);
     if (!plan.pack_s) shared_v = plan.row_pieces * all_rows_size(plan.rows, shape.k);
     const bool shares_v = !plan.pack_v && !plan.v_ready;
@@ -97,23 +47,13 @@ struct Memory {
     }
   }
   Size v = 0, sums = 0, slot = 0;  // of one thread; s comes first
+  Size group = 0;                  // of the two in which groups of v are packed in turn
   Size sums_row = 0;
   Size shared_v = 0, shared = 0;           // behind the slots of all threads; s comes first
   Size part_row = 0, part = 0, parts = 0;  // sums of chunks, behind those
 };
 
-// ---- Blocks and pieces ----------------------------------------------------------------------------------------------
-
-/// Rows of s times columns of v, over k steps.
-struct Block {
-  Operand s, v;
-  Strides s_stride, v_stride;
-  Size rows = 0, columns = 0, k = 0;
-  float* c = nullptr;
-  Size c_row = 0;
-  const float* bias = nullptr;
-  bool relu = false;
-};
+// ---- Pieces ---------------------------------------------------------------------------------------------------------
 
 /// The operands of a piece, from step `from` of k on; v is where a steady one would not be (steady_of).
 Block block_of(const Job& job, const contract::Place& place, const Offsets& at, Size from, Size k) {
@@ -132,48 +72,6 @@ Block block_of(const Job& job, const contract::Place& place, const Offsets& at, 
   return block;
 }
 
-/// Where a block's packed operands lie; what is ready was packed for all pieces.
-struct Packed {
-  Pair* s = nullptr;
-  Pair* v = nullptr;
-  bool s_ready = false, v_ready = false;
-};
-
-/// One chunk of k through one group of columns.
-void run_group(const Block& b, const RowCut& cut, const Pair* s, const Pair* v, Size column, Size columns, Size steps,
-               bool first, bool last) {
-  constexpr Size width = 2 * kLanes;
-  const Size panels = columns / width, left = columns - panels * width;
-  const bool half = !kWhole && left > 0 && left <= kLanes;
-  Tile t;
-  t.pairs = padded_pairs(steps);
-  t.c_row = b.c_row;
-  t.add = !first;
-  t.relu = last && b.relu;
-  const float* bias = last && b.bias != nullptr ? b.bias + column : nullptr;
-  t.s = s;
-  Size row = 0;
-  for (Size tile = 0; tile < cut.high_count + cut.low_count; ++tile) {
-    t.rows = tile < cut.high_count ? cut.high : cut.low;
-    t.c = b.c + row * b.c_row + column;
-    t.v = v;
-    t.bias = bias;
-    t.panels = panels + (left > 0 && !half ? 1 : 0);
-    t.last = left > 0 && !half ? left - kLanes : kLanes;
-    if (t.panels > 0) run(t, 2);
-    if (half) {
-      t.c += panels * width;
-      t.v += panels * width * t.pairs;
-      if (t.bias != nullptr) t.bias += panels * width;
-      t.panels = 1;
-      t.last = left;
-      run(t, 1);
-    }
-    t.s += kHigh * t.pairs;
-    row += t.rows;
-  }
-}
-
 /// What a block's groups of columns are reported as, when they have their final sums.
 struct Report {
   const Job& job;
@@ -186,29 +84,6 @@ struct Report {
   }
 };
 
-HWY_NOINLINE void run_block(const Block& b, Packed packed, const Report* report) {
-  const RowCut cut = RowCut::of(b.rows, kHigh);
-  const Tiles tiles;
-  Size from = 0;
-  do {
-    const Size steps = least(b.k - from, kContractChunk);
-    const bool last = from + steps == b.k;
-    if (!packed.s_ready) pack_s(packed.s, b.s.from(from * b.s_stride.k), b.s_stride, cut, steps, padded_pairs(steps));
-    for (Size j = 0; j < b.columns; j += kGroup) {
-      const Size columns = least(kGroup, b.columns - j);
-      const Pair* v = packed.v + (packed.v_ready ? j * padded_pairs(steps) : 0);
-      if (!packed.v_ready) {
-        pack_v(packed.v, b.v.from(j * b.v_stride.outer + from * b.v_stride.k), b.v_stride, columns, steps);
-      }
-      run_group(b, cut, packed.s, v, j, columns, steps, from == 0, last);
-      if (last && report != nullptr) report->done(j, j + columns);
-    }
-    if (packed.s_ready) packed.s += rows_size(b.rows, steps);
-    if (packed.v_ready) packed.v += panels_size(b.columns, steps);
-    from += steps;
-  } while (from < b.k);
-}
-
 HWY_INLINE Pair* slot_of(const Job& job, const Memory& memory, Size thread) {
   return reinterpret_cast<Pair*>(job.workspace) + thread * memory.slot;
 }
@@ -216,26 +91,38 @@ HWY_INLINE Pair* slot_of(const Job& job, const Memory& memory, Size thread) {
 /// The copy of the steady operand, where plan.v_ready.
 Pair* steady_of(const Job& job) { return reinterpret_cast<Pair*>(const_cast<float*>(job.plan.swap ? job.a : job.b)); }
 
-/// Packs a chunk of k, from step `from` on, of the columns of v (which a job may not hold) from `column` on that make a
-/// piece, into the piece's memory `to`.
-void pack_piece(Pair* to, const ContractShape& shape, const ContractPlan& plan, const void* v, Size column, Size from) {
+/// Packs a chunk of k, from step `from` on, of the columns from `first` on, kReadyGroup at most, of the piece of v
+/// (which a job may not hold) that begins at `column`, into the piece's memory `to`.
+void pack_columns(Pair* to, const ContractShape& shape, const ContractPlan& plan, const void* v, Size column,
+                  Size first, Size from) {
   const Strides stride = plan.swap ? Strides{shape.a_m, shape.a_k} : Strides{shape.b_n, shape.b_k};
   const Size columns = least(plan.columns, (plan.swap ? shape.m : shape.n) - column);
-  pack_v(to + from / kContractChunk * panels_size(columns, kContractChunk),
-         Operand{v, plan.swap ? shape.a_narrow : shape.b_narrow}.from(column * stride.outer + from * stride.k), stride,
-         columns, least(shape.k - from, kContractChunk));
+  if (first >= columns) return;
+  const Size steps = least(shape.k - from, kContractChunk), pairs = padded_pairs(steps);
+  const Operand x{v, plan.swap ? shape.a_narrow : shape.b_narrow};
+  pack_v(to + from / kContractChunk * panels_size(columns, kContractChunk) + first * pairs,
+         x.from((column + first) * stride.outer + from * stride.k), stride, least(kReadyGroup, columns - first),
+         {0, steps, pairs});
+}
+
+/// Calls pack(piece, group, from) for each chunk of k, and all groups that the largest of `pieces` pieces has.
+template <class Pack>
+void for_chunks(Size pieces, Size groups, Size k, int threads, const Pack& pack) {
+  const Size chunks = std::max<Size>(1, divide_up(k, kContractChunk));
+  base::parallel_for(
+      pieces * groups * chunks,
+      [&](Size i) { pack(i / chunks / groups, i / chunks % groups, i % chunks * kContractChunk); }, threads);
 }
 
 /// Contract::pack.
 void pack_steady(const Contract& contract, void* to, const void* operand) {
   const ContractShape& shape = contract.shape();
   const ContractPlan plan = ContractAccess::plan(contract);
-  const Size chunks = std::max<Size>(1, divide_up(shape.k, kContractChunk));
-  base::parallel_for(plan.column_pieces * chunks, [&](Size i) {
-    const Size piece = i / chunks;
-    pack_piece(static_cast<Pair*>(to) + piece * all_panels_size(plan.columns, shape.k), shape, plan, operand,
-               piece * plan.columns, i % chunks * kContractChunk);
-  });
+  const auto pack = [&](Size piece, Size group, Size from) {
+    pack_columns(static_cast<Pair*>(to) + piece * all_panels_size(plan.columns, shape.k), shape, plan, operand,
+                 piece * plan.columns, group * kReadyGroup, from);
+  };
+  for_chunks(plan.column_pieces, divide_up(plan.columns, kReadyGroup), shape.k, base::threads(), pack);
 }
 
 Packed packed_of(const Job& job, const Memory& memory, const contract::Place& place, int thread) {
@@ -248,30 +135,36 @@ Packed packed_of(const Job& job, const Memory& memory, const contract::Place& pl
   p.s = p.s_ready ? shared + place.row / plan.rows * all_rows_size(plan.rows, job.shape.k) : slot;
   const Size piece = place.column / plan.columns * all_panels_size(plan.columns, job.shape.k);
   p.v = plan.v_ready ? steady_of(job) + piece : p.v_ready ? shared + memory.shared_v + piece : slot + memory.v;
+  p.next_v = p.v_ready ? nullptr : p.v + memory.group;
   return p;
 }
 
-/// Packs what all pieces share: a chunk of k of a piece's rows or columns at a time.
+/// Packs what all pieces share: a chunk of k of a few tiles of rows or of a group of columns at a time.
 void pack_shared(const Job& job, const Memory& memory) {
   const ContractPlan& plan = job.plan;
-  const Size k = job.shape.k, chunks = std::max<Size>(1, divide_up(k, kContractChunk));
-  const Size rows = plan.pack_s ? 0 : plan.row_pieces;
-  const Size columns = plan.pack_v || plan.v_ready ? 0 : plan.column_pieces;
-  base::parallel_for((rows + columns) * chunks,
-                     [&](Size piece) {
-                       const Size i = piece / chunks, from = piece % chunks * kContractChunk;
-                       const Size block = i < rows ? i * plan.column_pieces : i - rows;
-                       const contract::Place place = place_of(job.shape, plan, block);
-                       const Packed to = packed_of(job, memory, place, 0);
-                       if (i >= rows) {
-                         return pack_piece(to.v, job.shape, plan, plan.swap ? job.a : job.b, place.column, from);
-                       }
-                       const Size steps = least(k - from, kContractChunk);
-                       const Block b = block_of(job, place, {}, from, steps);
-                       pack_s(to.s + from / kContractChunk * rows_size(b.rows, kContractChunk), b.s, b.s_stride,
-                              RowCut::of(b.rows, kHigh), steps, padded_pairs(steps));
-                     },
-                     static_cast<int>(plan.threads));
+  const int threads = static_cast<int>(plan.threads);
+  const auto pack_rows = [&](Size piece, Size group, Size from) {
+    constexpr Size together = 2 * kSweepTiles;
+    const contract::Place place = place_of(job.shape, plan, piece * plan.column_pieces);
+    const Block b = block_of(job, place, {}, from, least(job.shape.k - from, kContractChunk));
+    const RowCut cut = RowCut::of(b.rows, kHigh);
+    const Size first = group * together, count = least(together, cut.high_count + cut.low_count - first);
+    if (count <= 0) return;
+    Pair* const to = packed_of(job, memory, place, 0).s + from / kContractChunk * rows_size(b.rows, kContractChunk);
+    pack_tiles_of(to, b, cut, first, count, 0, b.k);
+  };
+  const auto pack_panels = [&](Size piece, Size group, Size from) {
+    const contract::Place place = place_of(job.shape, plan, piece);
+    pack_columns(packed_of(job, memory, place, 0).v, job.shape, plan, plan.swap ? job.a : job.b, place.column,
+                 group * kReadyGroup, from);
+  };
+  if (!plan.pack_s) {
+    for_chunks(plan.row_pieces, divide_up(divide_up(plan.rows, kHigh), 2 * kSweepTiles), job.shape.k, threads,
+               pack_rows);
+  }
+  if (!plan.pack_v && !plan.v_ready) {
+    for_chunks(plan.column_pieces, divide_up(plan.columns, kReadyGroup), job.shape.k, threads, pack_panels);
+  }
 }
 
 void run_piece(const Job& job, const Memory& memory, Size piece, int thread) {
@@ -291,7 +184,9 @@ void run_piece(const Job& job, const Memory& memory, Size piece, int thread) {
     b.relu = !plan.indirect && shape.relu;
     b.bias = plan.indirect ? nullptr : bias;
     const Report report = {job, place, z};
-    run_block(b, packed_of(job, memory, place, thread), plan.by_group ? &report : nullptr);
+    run_block(b, packed_of(job, memory, place, thread), [&](Size column0, Size column1) {
+      if (plan.by_group) report.done(column0, column1);
+    });
     if (plan.indirect) {
       contract::Finish<float, float> f;
       f.sums = sums;
@@ -327,7 +222,7 @@ void run_chunks(const Job& job, const Memory& memory) {
           b.c_row = memory.part_row;
           Packed packed = packed_of(job, memory, place, thread);
           if (plan.v_ready) packed.v += chunk * panels_size(b.columns, kContractChunk);
-          run_block(b, packed, nullptr);
+          run_block(b, packed, [](Size, Size) {});
         }
       },
       static_cast<int>(plan.threads));
@@ -354,6 +249,38 @@ void run_all(const Contract& contract, void* c, const void* a, const void* b, co
       pieces, [&](Size piece, int thread) { run_piece(job, memory, piece, thread); }, static_cast<int>(plan.threads));
 }
 
+/// Pieces across all columns of v, or along all rows of s: then one operand alone is packed before the tiles, and the
+/// other beside them, once. An odd number of pieces would leave one of two threads waiting. By the shape alone.
+void cut_in_strips(const ContractShape& shape, ContractPlan& plan) {
+  const Size rows = plan.swap ? shape.n : shape.m, columns = plan.swap ? shape.m : shape.n;
+  const Size pieces = plan.row_pieces * plan.column_pieces;
+  if (plan.batch > 1 || plan.chunk_pieces > 1 || plan.indirect || pieces == 1) return;
+  if (2 * rows > columns || plan.v_ready) {
+    constexpr Size least_rows = 4 * kHigh;
+    const Size strips = least(pieces, rows / least_rows) / 2 * 2;
+    plan.rows = divide_up(rows, std::max<Size>(1, strips));
+    plan.columns = columns;
+  } else {
+    // Two groups at least, since the first one of a piece is packed before its tiles.
+    const Size groups = divide_up(columns, kGroup);
+    Size best = 0, least_work = 0;
+    for (Size i = std::max<Size>(2, groups / pieces); divide_up(groups, i) >= 4; ++i) {
+      const Size work = round_up(divide_up(groups, i), 2) * i;
+      if (best != 0 && work >= least_work) continue;
+      best = i;
+      least_work = work;
+    }
+    if (best == 0) return;
+    plan.columns = best * kGroup;
+    plan.rows = rows;
+  }
+  plan.row_pieces = divide_up(rows, plan.rows);
+  plan.column_pieces = divide_up(columns, plan.columns);
+  plan.threads = least(base::threads(), plan.row_pieces * plan.column_pieces);
+  constexpr Size in_cache = 256 << 10;
+  plan.by_group = !plan.swap && plan.rows * plan.columns * static_cast<Size>(sizeof(float)) > in_cache;
+}
+
 void prepare(Contract& contract) {
   const ContractShape& shape = contract.shape();
   // The plan of operands that are converted as they are packed.
@@ -363,6 +290,7 @@ void prepare(Contract& contract) {
   ContractPlan plan =
       plan_contract(narrow, contract::widths_of<float>(), unused, ContractAccess::steady(contract), true);
   plan.shared_s = 0;
+  cut_in_strips(shape, plan);
   const bool whole = plan.batch == 1 && plan.chunk_pieces == 1;
   plan.pack_s = !(whole && plan.column_pieces > 1);
   plan.pack_v = !plan.v_ready && !(whole && plan.row_pieces > 1);

@@ -73,6 +73,38 @@ struct Step {
 
 // ---- Tiles ----------------------------------------------------------------------------------------------------------
 
+inline constexpr Size kLineBytes = 64;
+
+/// Lines that are fetched into L2 beside the multiplications, row after row: what is packed next lies there, so that
+/// packing does not wait for memory while the multipliers wait for it.
+class Ahead {
+ public:
+  Ahead() = default;
+  /// `rows` rows of `lines` lines, `row` bytes apart.
+  Ahead(const std::byte* at, Size row, Size rows, Size lines)
+      : at_(at), skip_(row - lines * kLineBytes), lines_(lines), line_(lines), left_(rows * lines) {}
+  /// So many steps of multiplications are there to hide them.
+  void spread(Size steps) { gap_ = left_ > 0 ? steps * kTogetherLines / left_ : 0; }
+  /// Fetches the next ones, and returns after how many steps the ones behind them are due, `steps` at most.
+  HWY_INLINE Size fetch(Size steps) {
+    if (left_ <= 0) return steps;
+    for (Size i = 0; i < kTogetherLines; ++i) {
+      __builtin_prefetch(at_, 0, 2);
+      at_ += kLineBytes;
+      if (--line_ > 0) continue;
+      at_ += skip_;
+      line_ = lines_;
+    }
+    left_ -= kTogetherLines;
+    return least(steps, gap_ > 1 ? gap_ : 1);
+  }
+
+ private:
+  static constexpr Size kTogetherLines = 4;
+  const std::byte* at_ = nullptr;
+  Size skip_ = 0, lines_ = 0, line_ = 0, left_ = 0, gap_ = 0;
+};
+
 /// A tile of rows through `panels` panels, NV vectors wide each.
 struct Tile {
   const Pair* s = nullptr;
@@ -86,6 +118,7 @@ struct Tile {
   bool add = false;  // c + accumulator, the sum of the chunks before
   bool relu = false;
   const float* bias = nullptr;
+  Ahead ahead;
 };
 
 /// Sums of one panel, `width` columns from `column` on and rows `pitch` apart, on their way into c.
@@ -183,7 +216,7 @@ class Tiles {
 };
 
 template <class E>
-void pack_tiles(Pair* to, const E* x, Strides stride, const RowCut& cut, Size steps, Size pairs) {
+void pack_tiles(Pair* to, const E* x, Strides stride, const RowCut& cut, Size steps, Size pairs, bool) {
   pack_rows_amx(to, x, stride, cut, steps, pairs);
 }
 
@@ -197,14 +230,16 @@ struct Tiles {
 };
 
 template <class E>
-void pack_tiles(Pair* to, const E* x, Strides stride, const RowCut& cut, Size steps, Size) {
-  pack_rows(to, x, stride, cut, steps);
+void pack_tiles(Pair* to, const E* x, Strides stride, const RowCut& cut, Size steps, Size, bool behind) {
+  pack_rows(to, x, stride, cut, steps, behind);
 }
 
 template <int R, int NV>
 void run_tile(const Tile& t) {
   const FloatTag d;
   const Pair* v = t.v;
+  Ahead ahead = t.ahead;
+  ahead.spread(t.pairs * t.panels);
   for (Size panel = 0, column = 0; panel < t.panels; ++panel, column += NV * kLanes) {
     Float acc[R][NV];
     HWY_UNROLL(12)
@@ -216,7 +251,11 @@ void run_tile(const Tile& t) {
     HWY_UNROLL(12)
     for (int i = 0; i < R; ++i) hwy::Prefetch(c + i * t.c_row);
     const Pair* s = t.s;
-    for (Size q = t.pairs; q > 0; --q, s += kRows, v += NV * kLanes) Step::add(acc, s, v);
+    for (Size q = t.pairs; q > 0;) {
+      Size n = ahead.fetch(q);
+      q -= n;
+      for (; n > 0; --n, s += kRows, v += NV * kLanes) Step::add(acc, s, v);
+    }
 
     const Size last = panel + 1 == t.panels ? t.last : kLanes;
     if (HWY_LIKELY(last == kLanes && t.rows >= R && !t.add && !t.relu && t.bias == nullptr)) {
