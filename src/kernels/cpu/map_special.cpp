@@ -31,8 +31,8 @@ void fill(MapTable& t) {
   unary<Digamma>(t.digamma);
   unary<Gelu>(t.gelu);
   unary<GeluTanh>(t.gelu_tanh);
-  t.erf[float32] = costly_unary<float, Erf32>;
-  t.gelu_tanh[float32] = costly_unary<float, GeluTanh32>;
+  t.erf[float32] = busy_unary<float, Erf32>;
+  t.gelu_tanh[float32] = busy_unary<float, GeluTanh32>;
   binary<PowerOf>(t.power);
   binary<Hypot>(t.hypot);
   binary<LogAddExp>(t.logaddexp);
