@@ -16,6 +16,7 @@
 
 #include "array/node.h"
 #include "kernels/cpu/contract_bf16.h"
+#include "kernels/fetch.h"
 #include "pellucid/threads.h"
 #include "support/amx_trap.h"
 #include "support/bf16_multiply.h"
@@ -347,6 +348,35 @@ TEST(Bf16Contract, EmptySums) {
   const Case c(s, 3);
   const std::vector<float> got = c.run(Bf16Way::kNone, 2);
   for (std::size_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i], c.bias.data[i % 18]);
+}
+
+TEST(Bf16Contract, FetchesWhatComesAfterIt) {
+  alignas(64) static std::byte memory[1024];
+  kernels::FetchQueue& queue = kernels::fetch_queue();
+  queue.clear();
+  queue.add(memory + 60, 200);  // bytes 60 to 260 lie in 5 lines
+  queue.add(memory, 0);
+  queue.add(memory + 512, 64);
+  EXPECT_EQ(queue.take(3).at, memory);
+  const auto rest = queue.take(100);
+  EXPECT_EQ(rest.at, memory + 192);
+  EXPECT_EQ(rest.count, 2);
+  EXPECT_EQ(queue.take(100).at, memory + 512);
+  EXPECT_EQ(queue.take(100).count, 0);
+  queue.clear();
+  for (int i = 0; i < 100; ++i) queue.add(memory, 64);  // more than there is room for
+  std::mt19937_64 random(5);
+  const Case c(shape_of(random, 64, 64, 256), 6);
+  for (const auto& [way, trapped] : ways()) {
+    if (trapped) continue;
+    queue.clear();
+    const std::vector<float> alone = c.run(way, 1);
+    queue.add(memory, sizeof(memory));
+    const std::vector<float> beside = c.run(way, 1);
+    EXPECT_EQ(std::memcmp(alone.data(), beside.data(), alone.size() * sizeof(float)), 0);
+    EXPECT_EQ(queue.take(100).count == 0, way != Bf16Way::kAmx);
+  }
+  queue.clear();
 }
 
 TEST(Bf16Contract, TheDefaultWayIsOneThatTheProcessorHas) {

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/environment.h"
 #include "base/thread_pool.h"
 #include "graph/rows.h"
+#include "kernels/fetch.h"
 
 namespace pellucid::ops {
 namespace {
@@ -22,6 +24,28 @@ std::int64_t least_rows(const graph::Graph& graph) {
     return instruction.record->kind == Kind::kContract && instruction.attributes.dtype == DType::kBFloat16;
   });
   return narrow ? 16 : 8;
+}
+
+/// Captured operands that leave room in L2 for what is fetched beside.
+constexpr std::size_t kMostBeside = std::size_t{1} << 20U;
+
+/// The position of the body's first contraction; null: there is none.
+std::optional<std::size_t> first_contraction(const graph::Graph& graph) {
+  for (std::size_t i = 0; i < graph.instructions.size(); ++i) {
+    if (graph.instructions[i].record->kind == Kind::kContract) return i;
+  }
+  return {};
+}
+
+/// True where no instruction before `end` reads an input.
+bool is_read_from(const graph::Graph& graph, graph::ValueId input, std::size_t end) {
+  return std::none_of(graph.instructions.begin(), graph.instructions.begin() + static_cast<std::ptrdiff_t>(end),
+                      [&](const graph::Instruction& instruction) {
+                        const auto& list = instruction.inputs;
+                        // A view reads nothing; what is read is its operand.
+                        return instruction.record->kind != Kind::kView &&
+                               std::find(list.begin(), list.end(), input) != list.end();
+                      });
 }
 
 }  // namespace
@@ -52,6 +76,16 @@ ScanLoop::ScanLoop(const Signature& signature)
   for (std::size_t i = parts_.carries + parts_.xs; i < body.parameters.size(); ++i) {
     captured_bytes_ += bytes_of(body.parameters[i]);
   }
+  if (const auto first = first_contraction(graph_); first && captured_bytes_ <= kMostBeside) {
+    fetches_ = true;
+    for (std::size_t i = 0; i < parts_.xs; ++i) {
+      xs_[i].late = is_read_from(graph_, graph_.inputs[parts_.carries + i], *first);
+    }
+    for (std::size_t i = 0; i < parts_.ys; ++i) {
+      const graph::Value& value = graph_.value(graph_.outputs[parts_.carries + i]);
+      ys_[i].late = value.producer > static_cast<std::int32_t>(*first);
+    }
+  }
   cut(base::threads());
 }
 
@@ -66,6 +100,7 @@ void ScanLoop::cut(int threads) {
   options.steady.assign(graph_.inputs.size(), false);
   std::fill_n(options.steady.rbegin(), length_ > 1 ? parts_.captured : 0, true);
   pieces_.emplace_back();
+  pieces_[0].rows = rows_;
   pieces_[0].plan = std::make_unique<graph::Plan>(graph_, std::move(options));
   pieces_[0].in.resize(graph_.inputs.size());
   pieces_[0].out.resize(graph_.outputs.size());
@@ -81,7 +116,8 @@ std::vector<ScanLoop::Part> ScanLoop::in_rows(std::int64_t count) const {
   for (std::int64_t p = 0; p < count; ++p) {
     Part part;
     part.first_row = rows_ * p / count;
-    std::optional<graph::Graph> graph = graph::of_rows(graph_, along, rows_ * (p + 1) / count - part.first_row);
+    part.rows = rows_ * (p + 1) / count - part.first_row;
+    std::optional<graph::Graph> graph = graph::of_rows(graph_, along, part.rows);
     if (!graph) return {};
     graph::dce(*graph);
     part.in.resize(graph->inputs.size());
@@ -103,6 +139,21 @@ std::byte* ScanLoop::carry_at(void* const* y, const void* const* x, std::size_t 
   return step == 0 ? bytes(x[i]) : spare_[2 * i + static_cast<std::size_t>(step % 2)]->data();
 }
 
+/// What the step, or the next one, reads and writes next after it has multiplied, fetched while it multiplies.
+void ScanLoop::fetch_beside(const Part& part, std::int64_t step, void* const* y, const void* const* x) const {
+  kernels::FetchQueue& queue = kernels::fetch_queue();
+  queue.clear();
+  const auto add = [&](const Extent& e, const void* stack) {
+    const std::int64_t at = e.late ? step : step + 1;
+    if (stack == nullptr || at >= length_) return;
+    queue.add(static_cast<const std::byte*>(stack) + position(at) * e.bytes +
+                  static_cast<std::size_t>(part.first_row) * e.row,
+              e.row > 0 ? static_cast<std::size_t>(part.rows) * e.row : e.bytes);
+  };
+  for (std::size_t i = 0; i < parts_.xs; ++i) add(xs_[i], x[parts_.carries + i]);
+  for (std::size_t i = 0; i < parts_.ys; ++i) add(ys_[i], y[parts_.carries + i]);
+}
+
 void ScanLoop::run_part(Part& part, void* const* y, const void* const* x) const {
   const auto input = [&](std::size_t i) { return static_cast<std::byte*>(const_cast<void*>(x[i])); };
   const auto row = [&](const Extent& e) { return static_cast<std::size_t>(part.first_row) * e.row; };
@@ -121,8 +172,10 @@ void ScanLoop::run_part(Part& part, void* const* y, const void* const* x) const 
       auto* to = static_cast<std::byte*>(y[parts_.carries + i]);
       part.out[parts_.carries + i] = (to == nullptr ? unread_[i]->data() : to + t * ys_[i].bytes) + row(ys_[i]);
     }
+    if (fetches_) fetch_beside(part, step, y, x);
     part.plan->run(part.in.data(), part.out.data(), step == 0);
   }
+  kernels::fetch_queue().clear();
 }
 
 void ScanLoop::run(void* const* y, const void* const* x) {

@@ -26,12 +26,14 @@ class ScanLoop {
   /// Some rows of all that has rows.
   struct Part {
     std::unique_ptr<graph::Plan> plan;
-    std::int64_t first_row = 0;
+    std::int64_t first_row = 0, rows = 0;
     std::vector<std::byte*> in, out;
   };
-  /// A carry, or what a step reads or gives: its bytes, and those of a row (0: it has no rows).
+  /// A carry, or what a step reads or gives: its bytes, and those of a row (0: it has no rows). What is late is touched
+  /// only after the step has multiplied.
   struct Extent {
     std::size_t bytes = 0, row = 0;
+    bool late = false;
   };
 
   void cut(int threads);
@@ -40,6 +42,7 @@ class ScanLoop {
     return static_cast<std::size_t>(reverse_ ? length_ - 1 - step : step);
   }
   std::byte* carry_at(void* const* y, const void* const* x, std::size_t i, std::int64_t step) const;
+  void fetch_beside(const Part& part, std::int64_t step, void* const* y, const void* const* x) const;
   void run_part(Part& part, void* const* y, const void* const* x) const;
 
   ScanParts parts_;
@@ -52,6 +55,7 @@ class ScanLoop {
   std::vector<StoragePtr> spare_;   // two for each carry, where there is no history
   std::vector<StoragePtr> unread_;  // for ys that nobody reads
   std::vector<Part> pieces_;
+  bool fetches_ = false;
   int threads_ = 0;  // for which the pieces were cut
 };
 

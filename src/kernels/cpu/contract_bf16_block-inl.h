@@ -189,6 +189,7 @@ void run_stage(const Block& b, const Pair* s, const Pair* v, const Copies& copie
   t.relu = last && b.relu;
   const float* bias = last && b.bias != nullptr ? b.bias + now.column : nullptr;
   t.s = s;
+  FetchQueue& queue = fetch_queue();
   for (Size tile = 0; tile < copies.tiles(); ++tile) {
     copies.before(tile);
     t.rows = copies.rows(tile);
@@ -198,6 +199,7 @@ void run_stage(const Block& b, const Pair* s, const Pair* v, const Copies& copie
     t.panels = panels + (left > 0 && !half ? 1 : 0);
     t.last = left > 0 && !half ? left - kLanes : kLanes;
     t.ahead = copies.ahead(tile);
+    t.queue = &queue;
     if (t.panels > 0) run(t, 2);
     if (half) {
       t.c += panels * width;
@@ -206,6 +208,7 @@ void run_stage(const Block& b, const Pair* s, const Pair* v, const Copies& copie
       t.panels = 1;
       t.last = left;
       t.ahead = {};
+      t.queue = nullptr;
       run(t, 1);
     }
     t.s += kHigh * t.pairs;

@@ -249,18 +249,20 @@ void run_all(const Contract& contract, void* c, const void* a, const void* b, co
       pieces, [&](Size piece, int thread) { run_piece(job, memory, piece, thread); }, static_cast<int>(plan.threads));
 }
 
-/// Pieces across all columns of v, or along all rows of s: then one operand alone is packed before the tiles, and the
-/// other beside them, once. An odd number of pieces would leave one of two threads waiting. By the shape alone.
+/// Pieces across all columns of v, where rows of s are contiguous along k, or along all rows of s: then one operand
+/// alone is packed before the tiles, and the other beside them, once. An odd number of pieces would leave one of two
+/// threads waiting. By the shape alone.
 void cut_in_strips(const ContractShape& shape, ContractPlan& plan) {
   const Size rows = plan.swap ? shape.n : shape.m, columns = plan.swap ? shape.m : shape.n;
   const Size pieces = plan.row_pieces * plan.column_pieces;
   if (plan.batch > 1 || plan.chunk_pieces > 1 || plan.indirect || pieces == 1) return;
-  if (2 * rows > columns || plan.v_ready) {
-    constexpr Size least_rows = 4 * kHigh;
+  if ((plan.swap ? shape.b_k : shape.a_k) == 1 && (2 * rows > columns || plan.v_ready)) {
+    constexpr Size least_rows = 10 * kHigh;
     const Size strips = least(pieces, rows / least_rows) / 2 * 2;
-    plan.rows = divide_up(rows, std::max<Size>(1, strips));
+    if (strips == 0) return;
+    plan.rows = divide_up(rows, strips);
     plan.columns = columns;
-  } else {
+  } else if (2 * rows <= columns) {
     // Two groups at least, since the first one of a piece is packed before its tiles.
     const Size groups = divide_up(columns, kGroup);
     Size best = 0, least_work = 0;
@@ -273,6 +275,8 @@ void cut_in_strips(const ContractShape& shape, ContractPlan& plan) {
     if (best == 0) return;
     plan.columns = best * kGroup;
     plan.rows = rows;
+  } else {
+    return;
   }
   plan.row_pieces = divide_up(rows, plan.rows);
   plan.column_pieces = divide_up(columns, plan.columns);
