@@ -195,8 +195,8 @@ void costly_unary(void* y, const void* a, const void*, const void*, std::size_t 
     store_some(d, F::of(d, load_some(d, in<T>(a, i), n - i)), out<T>(y, i), n - i);
   }
 }
-/// The same for what networks call most, two vectors side by side: the operations of one, a long chain, fill the waits of
-/// the other. (The compiler is told to mix them in CMakeLists.txt.)
+/// The same for what networks call most, two vectors side by side: the operations of one, a long chain, fill the waits
+/// of the other. (The compiler is told to mix them in CMakeLists.txt.)
 template <class T, class F>
 void busy_unary(void* y, const void* a, const void*, const void*, std::size_t n) {
   const hn::ScalableTag<T> d;
