@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains on tables with the program's defaults, and puts the results beside those of other methods.
 
-    python3 bench/tables.py FOLDER [--tables iris,wine] [--splits 5] [--jobs 1] [--program build/release/pellucid] [--save FILE] [--against FILE] [-- OPTIONS]
+    python3 bench/tables.py FOLDER [--tables iris,wine] [--splits 5] [--seeds 1] [--jobs 1] [--program build/release/pellucid] [--save FILE] [--against FILE] [-- OPTIONS]
 
 FOLDER holds NAME.csv, tables.json ({"NAME": {"target": COLUMN, "task": "classification" or "regression"}}) and
 references.json (results of other methods on the same splits). Each table is split 80/20 by scikit-learn's
@@ -10,6 +10,7 @@ measured on the 20 % that it never sees, as mean over the splits: accuracy or R2
 best; equal ones share), log loss, calibration error (15 bins, of all splits' predictions together), the share of truths
 within the 90 % intervals, and the seconds of training. Everything after -- goes to `pellucid train`. Needs scikit-learn.
 
+--seeds N trains N times on each split, by other seeds, and takes their mean: one seed may be lucky.
 --save keeps what came of each split; --against compares with a run that was kept, split by split: by how much of the
 error (1 - accuracy, 1 - R2) and of the log loss is gone, with the standard error over the splits.
 """
@@ -32,14 +33,14 @@ BINS = 15
 KEPT = "score", "log_loss", "seconds"
 
 
-def one_split(program, folder, table, about, seed, options):
+def one_split(program, folder, table, about, split, seed, options):
     """What is measured on the held-out rows, and the seconds that training took."""
     with open(folder / f"{table}.csv", newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     target = about["target"]
     column = header.index(target)
     classify = about["task"] == "classification"
-    train, test = train_test_split(rows, test_size=0.2, random_state=seed,
+    train, test = train_test_split(rows, test_size=0.2, random_state=split,
                                    stratify=[row[column] for row in rows] if classify else None)
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
@@ -73,6 +74,14 @@ def one_split(program, folder, table, about, seed, options):
     return result
 
 
+def mean_of(results):
+    """Of several seeds: the mean of numbers, and all predictions together."""
+    if len(results) == 1:
+        return results[0]
+    return {key: sum((result[key] for result in results), []) if isinstance(results[0][key], list)
+            else statistics.mean(result[key] for result in results) for key in results[0]}
+
+
 def calibration_error(calls):
     """The mean distance between how sure and how right the predictions of one bin of sureness are."""
     bins = [[] for _ in range(BINS)]
@@ -92,6 +101,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tables", default="")
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--program", default="build/release/pellucid")
     parser.add_argument("--save", type=Path)
@@ -106,10 +116,11 @@ def main():
     print(f"{'table':14}" + "".join(f"{method[:14]:>16}" for method in methods)
           + "   behind  log loss  calibration  coverage  seconds", flush=True)
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        runs = {name: [pool.submit(one_split, arguments.program, arguments.folder, name, tables[name], seed, options)
-                       for seed in range(arguments.splits)] for name in chosen}
+        runs = {name: [[pool.submit(one_split, arguments.program, arguments.folder, name, tables[name], split,
+                                    split + 1000 * seed, options) for seed in range(arguments.seeds)]
+                       for split in range(arguments.splits)] for name in chosen}
         for name in chosen:
-            results = [run.result() for run in runs[name]]
+            results = [mean_of([run.result() for run in seeds]) for seeds in runs[name]]
             kept[name] = [{key: result[key] for key in KEPT if key in result} for result in results]
             metric = "accuracy" if tables[name]["task"] == "classification" else "r2"
             scores = {method: row[metric]["mean"] for method, row in references[name]["models"].items()}

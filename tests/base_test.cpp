@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ TEST(Fail, PrintsEachKindOfValue) {
   EXPECT_EQ(format("{} {}", DType::kFloat32, Printed()), "float32 printed");
   EXPECT_EQ(format("{}", std::filesystem::path("/a/b")), "/a/b");
   EXPECT_EQ(format("{}", std::vector<std::int64_t>()), "[]");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(format("{} {:.3g} {}", -nan, nan, static_cast<float>(-nan)), "nan nan nan");
   EXPECT_EQ(format("{{}} without arguments"), "{} without arguments");
 }
 

@@ -86,6 +86,12 @@ TEST(Duplicates, AreCountedByInputsAndTarget) {
   EXPECT_EQ(data::count_duplicates(fitted, table, training, {}), 0);
   EXPECT_EQ(message_of([&] { data::count_duplicates(fitted, table, training, data::Rows{9}); }),
             "count_duplicates: there is no row 9 in a table of 9; give positions from 0 to 8");
+  // Rows 0 and 3 are equal, but so is 4 in its inputs, with another target; 2 and 7, 5 and 6 are.
+  EXPECT_EQ(data::count_repeated(fitted, table, rows), 4);
+  EXPECT_EQ(data::count_repeated(fitted, table, data::Rows{0, 1, 2, 3, 8}), 2);
+  EXPECT_EQ(data::count_repeated(fitted, table, data::Rows{0, 2}), 0);
+  EXPECT_EQ(message_of([&] { data::count_repeated(fitted, table, data::Rows{9}); }),
+            "count_repeated: there is no row 9 in a table of 9; give positions from 0 to 8");
   EXPECT_EQ(message_of([&] { data::find_leaks(fitted, table, data::Rows{-1}); }),
             "find_leaks: there is no row -1 in a table of 9; give positions from 0 to 8");
 }

@@ -170,7 +170,10 @@ TEST(BadInput, TheCommandLine) {
   expect_refusal(place, "tarin data.csv", kUsage, {"'tarin'", "train, predict"});
   expect_refusal(place, "train", kUsage, {"data is required", "pellucid train --help"});
   const std::string train = "train data.csv --target kind ";
-  expect_refusal(place, train + "--epoch 3", kUsage, {"no option '--epoch'", "'--epochs'"});
+  expect_refusal(place, train + "--epoch 3", kUsage,
+                 {"no option '--epoch'; perhaps '--epochs' is meant; `pellucid train --help` lists all"});
+  expect_refusal(place, train + "--foobar", kUsage, {"no option '--foobar'; `pellucid train --help` lists all"});
+  expect_refusal(place, train + "--rate=1", kUsage, {"no option '--rate=1'; perhaps '--learning-rate' is meant;"});
   expect_refusal(place, "train --epoch=3", kUsage, {"no option '--epoch", "'--epochs'"});
   expect_refusal(place, "train data.csv more.csv", kUsage, {"'more.csv' is one argument too many"});
   expect_refusal(place, train + "--size 8", kUsage, {"--size", "table"});
@@ -200,7 +203,8 @@ TEST(BadInput, ConfigurationFiles) {
     place.write("recipe.toml", text);
     expect_refusal(place, "train data.csv --target kind --config recipe.toml", kUsage, parts);
   };
-  refused("epochs = 3\nepoks = 4\n", {"recipe.toml, line 2", "'epoks'"});
+  refused("epochs = 3\nepoks = 4\n", {"recipe.toml, line 2: there is no option 'epoks'; perhaps 'epochs' is meant;"});
+  refused("learn_rate = 3\n", {"line 1: there is no option 'learn_rate'; perhaps 'learning-rate' is meant;"});
   refused("epochs = \n", {"recipe.toml, line 1"});
   refused("\n\nepochs = 0\n", {"recipe.toml, line 3", "--epochs"});
   refused("hidden = [[1, 2]]\n", {"recipe.toml, line 1", "'hidden'"});

@@ -179,5 +179,30 @@ TEST(CliWarnings, LeaksAreSaid) {
   EXPECT_TRUE(contains(run.err, "pellucid: warning: column 'a' alone predicts 'y' almost perfectly (")) << run.err;
 }
 
+TEST(CliSchema, DatesAreReadInTheFormThatIsShown) {
+  const Place place;
+  std::string text = "a,b,t,y\n";
+  for (int i = 0; i < 60; ++i) {
+    const std::string day = std::to_string(1 + i % 12), month = std::to_string(1 + i * 5 % 7);
+    text += day + "/" + month + "/2024," + day + "." + month + ".2024," + std::to_string(i % 24) + ":30," +
+            std::to_string(i * 7 % 60) + "\n";
+  }
+  place.write("d.csv", text);
+  const Outcome run = place.run("train d.csv --target y --task regression --hidden 8 --epochs 2 --out m.safetensors");
+  EXPECT_EQ(run.status, 0) << run.err;
+  for (const char* part : {"date (month/day/year): day, month, weekday", "date (day/month/year): ", "date: hour"}) {
+    EXPECT_TRUE(contains(run.out, part)) << run.out;
+  }
+  place.write("new.csv", "a,b,t\n1/2/2024,31.12.2024,7:30\n13/1/2024,soon,24:30\n");
+  const Outcome said = place.run("predict m.safetensors new.csv");
+  EXPECT_EQ(said.status, 0);
+  for (const char* part :
+       {"'a' has values in 1 row that are no dates as training had them (month/day/year); the middle value stands for",
+        "'b' has values in 1 row that are no dates as training had them (day/month/year); the middle value stands for",
+        "'t' has values in 1 row that are no times as training had them (time); the middle value stands for them"}) {
+    EXPECT_TRUE(contains(said.err, part)) << said.err;
+  }
+}
+
 }  // namespace
 }  // namespace pellucid

@@ -11,6 +11,7 @@
 #include "pellucid/threads.h"
 #include "pellucid/transform.h"
 #include "support/allocations.h"
+#include "support/environment.h"
 #include "support/message.h"
 
 namespace pellucid {
@@ -225,6 +226,17 @@ TEST(Compile, TheFirstOperationThatProducesNanIsNamed) {
   setenv("PELLUCID_CHECK", "everything", 1);
   EXPECT_PRED2(contains, message_of([&] { values(log(Array({1}))); }), "PELLUCID_CHECK: 'everything' is not known");
   unsetenv("PELLUCID_CHECK");
+}
+
+TEST(Compile, APassThatThereIsNotIsRefused) {
+  const std::string passes =
+      "simplify, fold, cse, scans, narrow, store_narrow, dce, epilogue, fuse, chain, place, batch";
+  for (const char* names : {"nope", "fuse, nope"}) {
+    const Environment off("PELLUCID_DISABLE", names);
+    EXPECT_EQ(message_of([] { values(log(Array({1}))); }),
+              "PELLUCID_DISABLE: there is no pass 'nope'; there are " + passes);
+  }
+  EXPECT_EQ(values(log(Array({1}))), std::vector<double>{0});
 }
 
 // The least of several: the machine may be busy. With asserts every pass is verified, which is not part of the promise.

@@ -281,5 +281,24 @@ TEST(Text, ListsTheMostAlikeFirst) {
   EXPECT_EQ(io::list_similar("agee", {"sex", "age", "income"}, 2), "'age', 'sex' and 1 more");
 }
 
+TEST(Text, ListsWhatMayHaveBeenMeantAlone) {
+  const std::vector<std::string> names = {"epochs", "batch", "learning-rate", "l1", "time", "oot", "log"};
+  EXPECT_EQ(io::list_near("epoch", names), "'epochs'");
+  EXPECT_EQ(io::list_near("tiem", names), "'time'");
+  EXPECT_EQ(io::list_near("rate", names), "'learning-rate'");
+  EXPECT_EQ(io::list_near("l2", names), "'l1'");
+  EXPECT_EQ(io::list_near("lot", names), "'oot' or 'log'");
+  EXPECT_EQ(io::list_near("lot", names, 1), "'oot'");
+  EXPECT_EQ(io::list_near("foobar", names), "");
+  EXPECT_EQ(io::list_near("", names), "");
+}
+
+TEST(Text, NotANumberHasNoSign) {
+  for (const double x : {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_EQ(io::to_text(x), "nan");
+    EXPECT_EQ(io::to_text(static_cast<float>(x)), "nan");
+  }
+}
+
 }  // namespace
 }  // namespace pellucid

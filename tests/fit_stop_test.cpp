@@ -111,6 +111,15 @@ TEST(Fit, StopsAtTheMaximumOfSeconds) {
   }
 }
 
+TEST(Fit, ALossThatIsNotANumberIsSaidWithoutASign) {
+  nn::Sequential net = xor_network(2);
+  // The square root of what is below 0 is NaN with a sign on some processors.
+  const auto none = [](const Array& output, const Array&) { return sqrt(-1.0 - mean(square(output))); };
+  const auto result = fit(net, {kX, kY}, {.loss = none});
+  EXPECT_EQ(result.reason, Reason::kDiverged);
+  EXPECT_PRED2(contains, result.explanation, "diverged (loss nan after step 1, in epoch 1: lower the learning rate");
+}
+
 TEST(Fit, SaysWhereItDivergedAndKeepsFiniteParameters) {
   for (const bool batches : {false, true}) {
     nn::Sequential net = xor_network(2);

@@ -130,6 +130,26 @@ TEST(Warnings, AreInThePlanAndTheRecord) {
       << warnings[0];
 }
 
+TEST(Warnings, RowsThatAreThereTwice) {
+  // Where each network leaves out a part, another has learned from the row's equal.
+  std::string text = "a,b,y\n";
+  for (int i = 0; i < 90; ++i)
+    text += std::to_string(i % 85) + "," + std::to_string(i % 85 * 7 % 13) + "," + std::to_string(i % 85 * 0.5) + "\n";
+  const io::Table table = io::parse_csv(text);
+  std::vector<std::string> warnings;
+  TableOptions options = quick();
+  options.on_plan = [&](const TablePlan& plan) { warnings = plan.warnings; };
+  fit_table(table, "y", options);
+  ASSERT_FALSE(warnings.empty());
+  EXPECT_EQ(warnings.back(),
+            "10 of the 90 training rows are there more than once, with the same target, so that networks have learned "
+            "from rows that they left out; the metrics are too good by them: remove rows that are there twice, or hold "
+            "them out by a group");
+  options.fast = true;
+  fit_table(table, "y", options);
+  for (const std::string& warning : warnings) EXPECT_FALSE(contains(warning, "more than once")) << warning;
+}
+
 TEST(Folds, PredictEachRowByModelsThatHaveNotSeenIt) {
   const io::Table table = small_table();
   TableOptions options = quick();

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/graph.h"
 #include "pellucid/ops.h"
 #include "pellucid/threads.h"
 #include "pellucid/transform.h"
@@ -67,7 +68,7 @@ std::string fault_in_bits(const ProgramOptions& options, std::size_t results) {
     const std::string text = difference(expected[i], alone);
     if (!text.empty()) return fmt::format("result {} alone: {}", i, text);
   }
-  const char* pass = kPasses[options.seed % std::size(kPasses)];
+  const std::string pass(graph::kPassNames[options.seed % std::size(graph::kPassNames)]);
   {
     const Environment off("PELLUCID_DISABLE", pass);
     fault = check(fmt::format("without {}", pass), evaluated(run_program(options, arguments, results)));

@@ -265,8 +265,10 @@ TEST(Tabular, ATimedTrainingGoesOn) {
 }
 
 TEST(Search, KeepsWhatIsNotWorseThanNoise) {
-  const auto candidate = [](double error, double swing) {
+  std::int64_t recipes = 0;
+  const auto candidate = [&](double error, double swing, std::int64_t recipe = 0) {
     tables::Candidate one;
+    one.recipe.epochs = recipe > 0 ? recipe : 100 + ++recipes;  // another one for each
     for (int i = 0; i < 100; ++i) one.errors.push_back(error + (i % 2 == 0 ? swing : -swing));
     one.error = error;
     return one;
@@ -278,6 +280,9 @@ TEST(Search, KeepsWhatIsNotWorseThanNoise) {
   // The first is far worse than the best: what is as good as that is kept.
   EXPECT_EQ(tables::choose({candidate(1, 0), candidate(0.5, 1), candidate(0.55, 0.9), candidate(0.9, 0)}), (Chosen{1}));
   EXPECT_EQ(tables::choose({candidate(1, 0)}), (Chosen{0}));
+  // Ensembles of one recipe stand or fall together, by their mean: of the first they are all as good, lucky or not.
+  EXPECT_EQ(tables::choose({candidate(1, 0, 1), candidate(1.21, 1, 2), candidate(1.4, 0, 1)}), (Chosen{0, 1, 2}));
+  EXPECT_EQ(tables::choose({candidate(1, 0, 1), candidate(0.9, 0, 2), candidate(1.3, 0, 2)}), (Chosen{0}));
 }
 
 TEST(Tabular, GoesOnWithAModel) {

@@ -46,6 +46,9 @@ void add_ops(CLI::App& program, Action& action);
 
 /// How --help looks.
 std::shared_ptr<CLI::FormatterBase> help_formatter();
+/// "there is no option '--epoch'; perhaps '--epochs' is meant; `command --help` lists all". `word` as it was given:
+/// with dashes, or as a key of a file.
+std::string no_option(const CLI::App& verb, const std::string& word, const std::string& command);
 /// The check, without a description of its own in --help.
 CLI::Validator unnamed(CLI::Validator check);
 

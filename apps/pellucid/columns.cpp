@@ -20,6 +20,16 @@ std::string missing_text(double share) {
   return share < 0.0005 ? "< 0.1 %" : fmt::format("{:.1f} %", share * 100);
 }
 
+namespace {
+
+// With the form that was found out: 03/04/2024 may be read in two ways.
+std::string date_words(const data::Feature& feature) {
+  const bool plain = feature.format == "iso" || feature.format == "time";
+  return fmt::format("date{}: {}", plain ? "" : " (" + feature.format + ")", fmt::join(feature.parts, ", "));
+}
+
+}  // namespace
+
 std::string kind_of(const data::Feature& feature) {
   switch (feature.kind) {
     case data::Feature::Kind::kNumber:
@@ -33,7 +43,7 @@ std::string kind_of(const data::Feature& feature) {
     case data::Feature::Kind::kEmbedded:
       return fmt::format("category of {} values", feature.levels.size());
     case data::Feature::Kind::kDate:
-      return fmt::format("date: {}", fmt::join(feature.parts, ", "));
+      return date_words(feature);
   }
   return "";
 }
@@ -65,7 +75,7 @@ std::string how_used(const data::Feature& feature) {
       how = fmt::format("words, counted by their hash in {} inputs", feature.buckets);
       break;
     case data::Feature::Kind::kDate:
-      how = fmt::format("date: {}", fmt::join(feature.parts, ", "));
+      how = date_words(feature);
       break;
   }
   if (feature.missing_input) how += "; one input says where it is missing";

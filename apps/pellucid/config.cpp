@@ -1,10 +1,12 @@
 // Options from a TOML file.
 #include <toml++/toml.h>
+#include <algorithm>
 #include <sstream>
 
 #include "base/fail.h"
 #include "cli.h"
 #include "io/file.h"
+#include "io/text.h"
 #include "toml_text.h"
 
 namespace pellucid::cli {
@@ -23,6 +25,23 @@ std::string value_text(const std::string& path, const std::string& key, const to
 }
 
 }  // namespace
+
+std::string no_option(const CLI::App& verb, const std::string& word, const std::string& command) {
+  const std::size_t dashes = std::min(word.find_first_not_of('-'), word.size());
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options()) {
+    if (option->nonpositional()) names.push_back(option->get_lnames().front());
+  }
+  std::string asked = word.substr(dashes, word.find('=') - dashes);
+  std::replace(asked.begin(), asked.end(), '_', '-');
+  std::string near = io::list_near(asked, names);
+  for (std::size_t at = 0; dashes > 0 && (at = near.find('\'', at)) != std::string::npos;
+       at = near.find('\'', at) + 1) {
+    near.insert(++at, "--");
+  }
+  return fmt::format("there is no option '{}'; {}`{} --help` lists all", word,
+                     near.empty() ? near : fmt::format("perhaps {} is meant; ", near), command);
+}
 
 int line_of_stray_letter(std::string_view text) {
   constexpr std::string_view kBefore = " \t\r\n=[,{.";  // what a quote that opens stands behind
@@ -77,8 +96,7 @@ void apply_config(CLI::App& verb, std::string_view text, const std::string& path
     }
     CLI::Option* option = key == "config" ? nullptr : verb.get_option_no_throw("--" + key);
     if (option == nullptr) {
-      fail_at(path, name.source(),
-              fmt::format("there is no option '{}'; `pellucid {} --help` lists them", name.str(), verb.get_name()));
+      fail_at(path, name.source(), no_option(verb, std::string(name.str()), "pellucid " + verb.get_name()));
     }
     if (option->count() > 0) continue;
     std::vector<std::string> values;

@@ -7,7 +7,6 @@
 #include <new>
 
 #include "cli.h"
-#include "io/text.h"
 #include "pellucid/error.h"
 #include "pellucid/tabular.h"
 #include "pellucid/version.h"
@@ -49,12 +48,7 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error, const
     if (!word.starts_with("-")) {
       return fmt::format("'{}' is one argument too many; `{} --help` shows what it takes", word, command);
     }
-    std::vector<std::string> names;
-    for (const CLI::Option* option : verb->get_options()) {
-      if (option->nonpositional()) names.push_back("--" + option->get_lnames().front());
-    }
-    return fmt::format("there is no option '{}'; similar: {}; `{} --help` lists all", word,
-                       io::list_similar(word.substr(0, word.find('=')), names, 2), command);
+    return no_option(*verb, word, command);
   }
   if (verb == &program && program.get_subcommands().empty() && error.get_name() == "RequiredError") {
     return fmt::format("a verb is needed: {}; `pellucid --help` explains them", fmt::join(verbs, ", "));

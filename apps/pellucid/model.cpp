@@ -50,8 +50,18 @@ Array labels_for(const Model& model, const std::vector<std::string>& classes, co
 
 }  // namespace
 
-void warn_of_values(const data::Encoded& encoded, const std::string& source) {
+void warn_of_values(const data::Preprocessing& preprocessing, const data::Encoded& encoded, const std::string& source) {
   for (const auto& [column, rows] : encoded.unseen) {
+    const auto feature = std::find_if(preprocessing.features.begin(), preprocessing.features.end(),
+                                      [&name = column](const data::Feature& f) { return f.column == name; });
+    if (feature != preprocessing.features.end() && feature->kind == data::Feature::Kind::kDate) {
+      warn(
+          fmt::format("{}: column '{}' has values in {} that are no {} as training had them ({}); the middle value "
+                      "stands for them",
+                      source, column, counted(rows, "row", "rows"), feature->format == "time" ? "times" : "dates",
+                      feature->format));
+      continue;
+    }
     warn(fmt::format("{}: column '{}' has values in {} that training has not seen; they count as none of the known",
                      source, column, counted(rows, "row", "rows")));
   }
@@ -155,7 +165,7 @@ Examples read_examples(const Model& model, const std::string& path, bool targets
     examples.rows = static_cast<std::int64_t>(rows.size());
     examples.unlabelled = table.rows - examples.rows;
     const data::Encoded encoded = data::encode(model.table, table, rows);
-    warn_of_values(encoded, path);
+    warn_of_values(model.table, encoded, path);
     examples.x = encoded.x;
     if (targets) examples.y = data::encode_target(model.target, table, rows);
     return examples;

@@ -55,7 +55,7 @@ struct Examples {
 Examples read_examples(const Model& model, const std::string& path, bool targets);
 
 /// Warns of values that training has not seen, and of those that are missing and never were.
-void warn_of_values(const data::Encoded& encoded, const std::string& source);
+void warn_of_values(const data::Preprocessing& preprocessing, const data::Encoded& encoded, const std::string& source);
 
 /// Probabilities (rows, classes), or standardised values (rows, 1).
 Array predictions(Model& model, const Array& x);

@@ -59,11 +59,12 @@ ProgressView::~ProgressView() {
 
 std::string ProgressView::line(const Epoch& epoch) const {
   const auto digits = static_cast<int>(std::to_string(setup_.epochs).size());
-  std::string text = fmt::format("  epoch {:>{}}/{}  loss {:.4f}", epoch.epoch, digits, setup_.epochs, epoch.loss);
-  if (epoch.validation_loss) text += fmt::format("  validation loss {:.4f}", *epoch.validation_loss);
+  std::string text = fmt::format("  epoch {:>{}}/{}", epoch.epoch, digits, setup_.epochs);
+  text += base::format("  loss {:.4f}", epoch.loss);
+  if (epoch.validation_loss) text += base::format("  validation loss {:.4f}", *epoch.validation_loss);
   if (!epoch.metrics.empty()) {
-    text += setup_.percent ? fmt::format("  {} {:.2f} %", setup_.metric, epoch.metrics[0] * 100)
-                           : fmt::format("  {} {:.5g}", setup_.metric, epoch.metrics[0]);
+    text += setup_.percent ? base::format("  {} {:.2f} %", setup_.metric, epoch.metrics[0] * 100)
+                           : base::format("  {} {:.5g}", setup_.metric, epoch.metrics[0]);
   }
   return text;
 }

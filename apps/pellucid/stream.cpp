@@ -179,7 +179,7 @@ Streamed stream_predictions(Model& model, const std::string& path, bool targets,
     name(unseen, counts.unseen);
     name(newly_missing, counts.newly_missing);
   }
-  warn_of_values(counts, path);
+  warn_of_values(model.table, counts, path);
   if (targets) result.y = std::move(values).encode(model.target, path);
   return result;
 }

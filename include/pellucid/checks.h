@@ -26,5 +26,8 @@ std::vector<Leak> find_leaks(const Preprocessing& preprocessing, const Table& ta
 /// How many of the rows held out are equal to a training row in all columns of features and in the target.
 std::int64_t count_duplicates(const Preprocessing& preprocessing, const Table& table,
                               std::span<const std::int64_t> training, std::span<const std::int64_t> held_out);
+/// How many of the rows are equal to another of them in all columns of features, where all that are equal so have the
+/// same target too. Where few values make rows alike by chance, these have different targets, and do not count.
+std::int64_t count_repeated(const Preprocessing& preprocessing, const Table& table, std::span<const std::int64_t> rows);
 
 }  // namespace pellucid::data

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "array/node.h"
+#include "base/fail.h"
 
 namespace pellucid {
 
@@ -179,7 +180,7 @@ std::string element_text(const void* data, DType dtype, std::int64_t i) {
     case DType::kInt64:
       return fmt::format("{}", static_cast<const std::int64_t*>(data)[i]);
     default:
-      return fmt::format("{:.6g}", array::element(data, dtype, i));
+      return fmt::format("{:.6g}", base::without_sign_of_nan(array::element(data, dtype, i)));
   }
 }
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+#include <limits>
 #include <span>
 #include <system_error>
 
@@ -18,6 +20,8 @@ std::string ints_text(const FormatArg& arg) {
 
 }  // namespace
 
+double without_sign_of_nan(double x) { return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x; }
+
 std::string detail::format_with(std::string_view format, const FormatArg* args, std::size_t count) {
   fmt::dynamic_format_arg_store<fmt::format_context> store;
   for (const FormatArg& arg : std::span(args, count)) {
@@ -29,10 +33,10 @@ std::string detail::format_with(std::string_view format, const FormatArg* args, 
         store.push_back(static_cast<std::uint64_t>(arg.number));
         break;
       case FormatArg::Kind::kFloat:
-        store.push_back(static_cast<float>(arg.real));
+        store.push_back(static_cast<float>(without_sign_of_nan(arg.real)));
         break;
       case FormatArg::Kind::kDouble:
-        store.push_back(arg.real);
+        store.push_back(without_sign_of_nan(arg.real));
         break;
       case FormatArg::Kind::kText:
         store.push_back(std::string(static_cast<const char*>(arg.data), arg.size));

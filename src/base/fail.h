@@ -99,6 +99,9 @@ std::string format(std::string_view format, const Args&... args) {
   return detail::format_printed(format, detail::printable(args)...);
 }
 
+/// x; where it is NaN, one without the sign that a processor's 0/0 has and that would be printed as "-nan".
+double without_sign_of_nan(double x);
+
 /// What the operating system's error number means: "No space left on device".
 std::string errno_text(int error);
 

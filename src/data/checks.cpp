@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "data/dates.h"
@@ -135,6 +136,20 @@ void mix_in(const Column& column, std::span<const std::int64_t> rows, std::vecto
   }
 }
 
+// Of each row's values in the columns of features; with the target's.
+std::vector<std::uint64_t> hashes_of_inputs(const Preprocessing& preprocessing, const Table& table,
+                                            std::span<const std::int64_t> rows) {
+  std::vector<std::uint64_t> hashes(rows.size());
+  for (const Feature& feature : preprocessing.features) mix_in(table.at(feature.column), rows, hashes);
+  return hashes;
+}
+std::vector<std::uint64_t> hashes_of(const Preprocessing& preprocessing, const Table& table,
+                                     std::span<const std::int64_t> rows) {
+  std::vector<std::uint64_t> hashes = hashes_of_inputs(preprocessing, table, rows);
+  mix_in(table.at(preprocessing.target.name), rows, hashes);
+  return hashes;
+}
+
 }  // namespace
 
 std::vector<Leak> find_leaks(const Preprocessing& preprocessing, const Table& table,
@@ -167,15 +182,32 @@ std::int64_t count_duplicates(const Preprocessing& preprocessing, const Table& t
                               std::span<const std::int64_t> training, std::span<const std::int64_t> held_out) {
   check_rows("count_duplicates", table, training);
   check_rows("count_duplicates", table, held_out);
-  std::vector<std::uint64_t> known(training.size()), asked(held_out.size());
-  const auto add = [&](const Column& column) {
-    mix_in(column, training, known);
-    mix_in(column, held_out, asked);
-  };
-  for (const Feature& feature : preprocessing.features) add(table.at(feature.column));
-  add(table.at(preprocessing.target.name));
+  const std::vector<std::uint64_t> known = hashes_of(preprocessing, table, training);
+  const std::vector<std::uint64_t> asked = hashes_of(preprocessing, table, held_out);
   const std::unordered_set<std::uint64_t> seen(known.begin(), known.end());
   return std::count_if(asked.begin(), asked.end(), [&](std::uint64_t hash) { return seen.contains(hash); });
+}
+
+std::int64_t count_repeated(const Preprocessing& preprocessing, const Table& table,
+                            std::span<const std::int64_t> rows) {
+  check_rows("count_repeated", table, rows);
+  std::vector<std::uint64_t> targets(rows.size());
+  mix_in(table.at(preprocessing.target.name), rows, targets);
+  struct Equals {
+    std::int64_t count = 0;
+    std::uint64_t target = 0;
+    bool agree = true;
+  };
+  std::unordered_map<std::uint64_t, Equals> all;
+  const std::vector<std::uint64_t> inputs = hashes_of_inputs(preprocessing, table, rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Equals& equals = all[inputs[i]];
+    if (equals.count++ == 0) equals.target = targets[i];
+    equals.agree = equals.agree && equals.target == targets[i];
+  }
+  std::int64_t repeated = 0;
+  for (const auto& [hash, equals] : all) repeated += equals.count > 1 && equals.agree ? equals.count : 0;
+  return repeated;
 }
 
 }  // namespace pellucid::data

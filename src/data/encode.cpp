@@ -181,8 +181,11 @@ class Encoder {
     }
     each_text(feature, column, [&](std::size_t i, std::string_view text) {
       const auto date = parse_date(text, format);
-      if (!date) ++unseen_;
-      if (!date) return;
+      if (!date) {
+        ++unseen_;
+        if (feature.missing_input) inputs(i)[feature.inputs() - 1] = 1;
+        return;
+      }
       for (std::size_t p = 0; p < parts.size(); ++p) inputs(i)[p] = scaled(feature.numbers[p], (*date)[parts[p]]);
     });
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "array/node.h"
@@ -84,9 +85,13 @@ void renumber(Graph& graph);
 /// may be stored in bfloat16.
 bool rounds_operands(const Graph& graph, const Instruction& instruction);
 
+/// What PELLUCID_DISABLE can name: passes over the graph, then those of the plan.
+inline constexpr std::string_view kPassNames[] = {"simplify", "fold",     "cse",  "scans", "narrow", "store_narrow",
+                                                  "dce",      "epilogue", "fuse", "chain", "place",  "batch"};
 /// True where PELLUCID_DISABLE does not name the pass.
 bool pass_enabled(const char* name);
 /// Runs the passes that rewrite the graph (fuse and place work on the plan). Verifies after each in debug builds.
+/// Throws Error where PELLUCID_DISABLE names a pass that there is not.
 std::vector<PassTime> optimise(Graph& graph);
 
 }  // namespace pellucid::graph

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/environment.h"
+#include "base/fail.h"
 #include "graph/plan.h"
 #include "pellucid/ops.h"
 
@@ -233,6 +234,19 @@ bool pass_enabled(const char* name) {
   return std::find(disabled.begin(), disabled.end(), name) == disabled.end();
 }
 
+namespace {
+
+void check_disabled() {
+  for (const std::string& name : base::environment_list("PELLUCID_DISABLE")) {
+    if (std::find(std::begin(kPassNames), std::end(kPassNames), name) != std::end(kPassNames)) continue;
+    std::string all;
+    for (const std::string_view pass : kPassNames) all += (all.empty() ? "" : ", ") + std::string(pass);
+    base::fail("PELLUCID_DISABLE: there is no pass '{}'; there are {}", name, all);
+  }
+}
+
+}  // namespace
+
 std::vector<PassTime> optimise(Graph& graph) {
   struct Pass {
     const char* name;
@@ -241,6 +255,7 @@ std::vector<PassTime> optimise(Graph& graph) {
   constexpr Pass kPasses[] = {{"dce", dce}, {"simplify", simplify},         {"fold", fold},
                               {"cse", cse}, {"scans", merge_scans},         {"narrow", narrow},
                               {"dce", dce}, {"store_narrow", store_narrow}, {"epilogue", epilogue}};
+  check_disabled();
   std::vector<PassTime> times;
   for (const Pass& pass : kPasses) {
     if (!pass_enabled(pass.name)) continue;

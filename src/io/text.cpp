@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <numeric>
 
 #include "base/fail.h"
@@ -91,6 +92,25 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+std::string list_near(std::string_view name, const std::vector<std::string>& names, std::size_t most) {
+  name = name.substr(0, 64);
+  const std::size_t far = std::clamp<std::size_t>((name.size() + 1) / 2, 1, 3);
+  std::vector<std::pair<std::size_t, std::size_t>> order;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string_view other = std::string_view(names[i]).substr(0, 64);
+    const std::size_t at = other.find(name);  // of "rate" in "learning-rate", not in "calibrate"
+    const bool within = name.size() >= 3 && at != std::string_view::npos && (at == 0 || other[at - 1] == '-');
+    const std::size_t distance = within ? 0 : edit_distance(name, other);
+    if (distance <= far) order.emplace_back(distance, i);
+  }
+  std::stable_sort(order.begin(), order.end());
+  std::string result;
+  for (std::size_t i = 0; i < std::min(most, order.size()) && order[i].first == order[0].first; ++i) {
+    result += base::format("{}'{}'", i == 0 ? "" : " or ", shown(names[order[i].second]));
+  }
+  return result;
+}
+
 std::string list_similar(std::string_view name, const std::vector<std::string>& names, std::size_t most) {
   std::vector<std::pair<std::size_t, std::size_t>> order;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -107,13 +127,13 @@ std::string list_similar(std::string_view name, const std::vector<std::string>& 
 
 std::string to_text(double value) {
   char buffer[32];
-  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
+  const auto result = std::to_chars(buffer, buffer + sizeof buffer, std::isnan(value) ? NAN : value);
   return {buffer, result.ptr};
 }
 
 std::string to_text(float value) {
   char buffer[32];
-  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
+  const auto result = std::to_chars(buffer, buffer + sizeof buffer, std::isnan(value) ? NAN : value);
   return {buffer, result.ptr};
 }
 

@@ -20,6 +20,9 @@ std::string shown(std::string_view text);
 bool parse_number(std::string_view text, char decimal_point, double& value);
 /// The names, the ones most like `name` first, as "'a', 'b', 'c'"; at most `most`, then "and N more".
 std::string list_similar(std::string_view name, const std::vector<std::string>& names, std::size_t most = 8);
+/// At most `most` of the names that `name` may have been meant to be, as "'a' or 'b'": those that hold it, else those
+/// that are the fewest edits away, half of its length and 3 at most. Empty where there is none.
+std::string list_near(std::string_view name, const std::vector<std::string>& names, std::size_t most = 2);
 /// The number of single-character edits that lead from a to b, case ignored.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 

@@ -1,6 +1,7 @@
 // Which of several ensembles are kept, and their blend. See search.h.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "pellucid/ops.h"
 #include "tables/search.h"
@@ -10,7 +11,7 @@ namespace pellucid::tables {
 namespace {
 
 // Whether a is worse than b by more than so many standard errors of the mean difference of rows.
-bool is_worse(const Candidate& a, const Candidate& b, double standard_errors) {
+bool is_worse(const OfRecipe& a, const OfRecipe& b, double standard_errors) {
   const auto n = static_cast<double>(a.errors.size());
   double sum = 0, squares = 0;
   for (std::size_t i = 0; i < a.errors.size(); ++i) {
@@ -30,14 +31,37 @@ std::string shape_of(const Recipe& recipe) {
 
 }  // namespace
 
-std::vector<std::size_t> choose(const std::vector<Candidate>& candidates) {
-  const auto best = std::min_element(candidates.begin(), candidates.end(),
-                                     [](const Candidate& a, const Candidate& b) { return a.error < b.error; });
-  const Candidate& measure = is_worse(candidates.front(), *best, 2) ? *best : candidates.front();
-  std::vector<std::size_t> chosen;
+std::vector<OfRecipe> by_recipe(const std::vector<Candidate>& candidates) {
+  std::vector<OfRecipe> recipes;
+  std::map<std::string, std::size_t> known;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (!is_worse(candidates[i], measure, 1)) chosen.push_back(i);
+    const auto [at, added] = known.try_emplace(to_json(candidates[i].recipe).dump(), recipes.size());
+    if (added) recipes.emplace_back();
+    recipes[at->second].candidates.push_back(i);
   }
+  for (OfRecipe& recipe : recipes) {
+    const auto count = static_cast<double>(recipe.candidates.size());
+    recipe.errors.assign(candidates.front().errors.size(), 0);
+    for (const std::size_t i : recipe.candidates) {
+      for (std::size_t row = 0; row < recipe.errors.size(); ++row)
+        recipe.errors[row] += candidates[i].errors[row] / count;
+      recipe.error += candidates[i].error / count;
+    }
+  }
+  return recipes;
+}
+
+std::vector<std::size_t> choose(const std::vector<Candidate>& candidates) {
+  const std::vector<OfRecipe> recipes = by_recipe(candidates);
+  const auto best = std::min_element(recipes.begin(), recipes.end(),
+                                     [](const OfRecipe& a, const OfRecipe& b) { return a.error < b.error; });
+  const OfRecipe& measure = is_worse(recipes.front(), *best, 2) ? *best : recipes.front();
+  std::vector<std::size_t> chosen;
+  for (const OfRecipe& recipe : recipes) {
+    if (is_worse(recipe, measure, 1)) continue;
+    chosen.insert(chosen.end(), recipe.candidates.begin(), recipe.candidates.end());
+  }
+  std::sort(chosen.begin(), chosen.end());
   return chosen;
 }
 

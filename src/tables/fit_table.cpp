@@ -307,7 +307,8 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
   const data::Target fitted = data::fit_target(table, name, whole.task, parts.training, options.log_target);
   model.preprocessing =
       data::fit_preprocessing(table, fitted, parts.training, preprocess_options(options), io::CsvOptions{});
-  const std::vector<std::string> warnings = warnings_of(model.preprocessing, table, parts);
+  const bool folds = !options.fast && !options.validation && options.ensemble != 1;
+  const std::vector<std::string> warnings = warnings_of(model.preprocessing, table, parts, folds);
   const data::Target& target = model.target();
   const bool classes = model.classifies();
   const auto examples = [&](const data::Rows& chosen) {

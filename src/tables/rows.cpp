@@ -108,7 +108,7 @@ RowParts split_rows(const io::Table& table, const data::Rows& rows, const std::v
 }
 
 std::vector<std::string> warnings_of(const data::Preprocessing& preprocessing, const io::Table& table,
-                                     const RowParts& parts) {
+                                     const RowParts& parts, bool folds) {
   std::vector<std::string> warnings;
   for (const data::Leak& leak : data::find_leaks(preprocessing, table, parts.training)) {
     warnings.push_back(base::format(
@@ -124,6 +124,15 @@ std::vector<std::string> warnings_of(const data::Preprocessing& preprocessing, c
         base::format("{} of the {} rows held out {} in training too, with the same target; the metrics are too good by "
                      "them: remove rows that are there twice, or hold them out by a group",
                      twice, held_out.size(), twice == 1 ? "is" : "are"));
+  }
+  const auto count = static_cast<std::int64_t>(parts.training.size());
+  const std::int64_t repeated = folds ? data::count_repeated(preprocessing, table, parts.training) : 0;
+  if (50 * repeated >= count && repeated > 0) {  // a hundredth is there once more
+    warnings.push_back(base::format(
+        "{} of the {} training rows are there more than once, with the same target, so that networks have learned "
+        "from rows that they left out; the metrics are too good by them: remove rows that are there twice, or hold "
+        "them out by a group",
+        repeated, count));
   }
   return warnings;
 }

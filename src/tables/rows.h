@@ -23,8 +23,9 @@ TableOptions with_roles(const io::Table& table, const std::string& target, Table
 RowParts split_rows(const io::Table& table, const data::Rows& rows, const std::vector<std::int32_t>& classes,
                     const TableOptions& options, double validation);
 
-/// Leaks, and rows that are in training too.
+/// Leaks, and rows that are in training too; where each network leaves out a part of the training rows (`folds`), rows
+/// that are there more than once.
 std::vector<std::string> warnings_of(const data::Preprocessing& preprocessing, const io::Table& table,
-                                     const RowParts& parts);
+                                     const RowParts& parts, bool folds);
 
 }  // namespace pellucid::tables

@@ -217,10 +217,12 @@ class Search {
   double used = 0;  // seconds of training
 
  private:
+  // A candidate of the recipe that is best.
   std::size_t best() const {
-    const auto at = std::min_element(candidates.begin(), candidates.end(),
-                                     [](const Candidate& a, const Candidate& b) { return a.error < b.error; });
-    return static_cast<std::size_t>(at - candidates.begin());
+    const std::vector<OfRecipe> recipes = by_recipe(candidates);
+    const auto at = std::min_element(recipes.begin(), recipes.end(),
+                                     [](const OfRecipe& a, const OfRecipe& b) { return a.error < b.error; });
+    return at->candidates.front();
   }
 
   // By what the first took, and by how many parameters and epochs the recipe has.

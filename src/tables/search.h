@@ -38,9 +38,17 @@ struct Candidate {
   std::vector<double> errors;  // of each row: squared, times its weight
   double error = 0;            // their mean
 };
-/// Candidates to be blended: those that are not worse than the first by more than the noise of the rows is (one
-/// standard error of the mean of the differences). Where the first itself is worse than the best by more than two, the
-/// best stands in its place.
+/// What ensembles of one recipe came to: they differ by chance alone, so that none is chosen before another.
+struct OfRecipe {
+  std::vector<std::size_t> candidates;
+  std::vector<double> errors;  // of each row, the mean of theirs
+  double error = 0;
+};
+/// Candidates by their recipes, in the order in which these occur first.
+std::vector<OfRecipe> by_recipe(const std::vector<Candidate>& candidates);
+/// Candidates to be blended: those of recipes that are not worse than the first's by more than the noise of the rows is
+/// (one standard error of the mean of the differences). Where the first itself is worse than the best by more than two,
+/// the best stands in its place.
 std::vector<std::size_t> choose(const std::vector<Candidate>& candidates);
 /// The network that says the mean of what the chosen ones say: a Blend, with Intervals behind it for numbers. Ensembles
 /// of one shape are joined to one.
@@ -48,8 +56,8 @@ nn::Sequential blend(const std::vector<Candidate>& candidates, const std::vector
                      const Problem& problem);
 
 /// Trains the ensemble in `network`; with `options.tune` also those that halving finds best; with `options.time` as
-/// many more, for so many seconds: in turn one of the others and the best once more, by other seeds and folds. The
-/// network is then the blend of those chosen, and `held_out` what they say of left-out rows, (rows, outputs) in the
+/// many more, for so many seconds: in turn one of the others and the best recipe once more, by other seeds and folds.
+/// The network is then the blend of those chosen, and `held_out` what they say of left-out rows, (rows, outputs) in the
 /// order of rows; where the first alone is chosen, the network is that ensemble and `held_out` stays as it is. `record`
 /// gets a line on each candidate.
 FitResult search(nn::Sequential& network, Recipe& recipe, const TableOptions& options, const Problem& problem,

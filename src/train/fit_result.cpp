@@ -3,6 +3,7 @@
 
 #include <ostream>
 
+#include "base/fail.h"
 #include "pellucid/train.h"
 #include "train/words.h"
 
@@ -20,7 +21,7 @@ std::string duration(double seconds) {
 }  // namespace
 
 std::string train::short_number(double value, int digits) {
-  std::string text = fmt::format("{:.{}g}", value, digits);
+  std::string text = fmt::format("{:.{}g}", base::without_sign_of_nan(value), digits);
   const std::size_t e = text.find('e');
   if (e != std::string::npos && text.size() > e + 3 && text[e + 2] == '0') text.erase(e + 2, 1);
   if (e != std::string::npos && text[e + 1] == '+') text.erase(e + 1, 1);

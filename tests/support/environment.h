@@ -18,9 +18,7 @@ class Environment {
   const char* name_;
 };
 
-/// The passes that PELLUCID_DISABLE can name.
-inline constexpr const char* kPasses[] = {"simplify", "fold",     "cse",    "scans",        "dce",   "fuse",
-                                          "chain",    "epilogue", "narrow", "store_narrow", "place", "batch"};
+/// All passes that PELLUCID_DISABLE can name (graph::kPassNames).
 inline constexpr const char* kAllPasses =
     "simplify,fold,cse,scans,narrow,store_narrow,dce,fuse,chain,epilogue,place,batch";
 
