@@ -28,6 +28,7 @@ constexpr Size kL1 = 32 << 10;
 constexpr Size kL2Block = 256 << 10;  // half of L2
 
 constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
+constexpr Size kPanel = 128;             // bytes: two vectors of AVX-512; a tile one vector wide waits for loads
 constexpr Size kMostPieceRows = 256, kMostPieceColumns = 512;
 constexpr Size kMostShared = 32 << 20;  // bytes
 constexpr double kLeastShared =
@@ -128,18 +129,24 @@ void cut(const View& v, Size wanted, bool small, bool packs_s, ContractPlan& pla
     const double v_pack = rows >= 16 || v.v_ready || !v.v_contiguous() ? v.v_pack_cost() : 0;
     return k * (r * c / static_cast<double>(64 / v.element) + c * v_pack + r * (packs_s ? kTransposeCost : kReadCost));
   };
+  const Size panel = kPanel / v.element;
   double best = -1;
   bool best_enough = false;
   for (Size column_cuts = 1; column_cuts <= std::max<Size>(1, v.columns / 32); ++column_cuts) {
-    const Size columns = std::min(round_up(divide_up(v.columns, column_cuts), 16), kMostPieceColumns);
+    const Size columns = std::min(round_up(divide_up(v.columns, column_cuts), panel), kMostPieceColumns);
     const Size column_pieces = divide_up(v.columns, columns);
     const Size row_cuts = std::min(divide_up(wanted, column_pieces), std::max<Size>(1, v.rows / 12));
     const Size rows = std::min(divide_up(v.rows, row_cuts), kMostPieceRows);
     const Size row_pieces = divide_up(v.rows, rows);
     const Size pieces = row_pieces * column_pieces;
-    // An odd number of pieces leaves one of two threads waiting.
-    const double count = static_cast<double>(pieces == 1 || wanted == 1 ? pieces : round_up(pieces, 2));
-    const double total = count * work(std::min(rows, v.rows), std::min(columns, v.columns));
+    // An odd number of pieces leaves one of two threads waiting; a smaller one at the end, less.
+    const double piece = work(std::min(rows, v.rows), std::min(columns, v.columns));
+    double total = static_cast<double>(pieces) * piece;
+    if (pieces > 1 && wanted > 1) {
+      const double last = row_pieces > 1 ? piece : work(rows, v.columns - (column_pieces - 1) * columns);
+      const double one = static_cast<double>(pieces / 2) * piece, other = static_cast<double>((pieces - 1) / 2) * piece;
+      total = 2 * std::max(one, other + last);
+    }
     const bool enough = pieces >= wanted;
     if (best < 0 || enough > best_enough || (enough == best_enough && total < best)) {
       best = total;
