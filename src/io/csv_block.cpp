@@ -160,7 +160,7 @@ class BlockParser {
     std::int32_t code = -1;
     if (!text.empty()) {
       bool added = false;
-      std::tie(code, added) = column.dictionary.code(text, column.levels, end);
+      std::tie(code, added) = column.dictionary.code(text, column.levels);
       if (added) {
         check_utf8(text, scanner_.line(), rules_.source);
         column.levels.push_back(text);

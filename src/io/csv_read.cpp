@@ -98,7 +98,7 @@ class Assembly {
 
   static void append_text(Column& column, Gathered& gathered, const CsvBlock& block, std::size_t c) {
     const BlockColumn& part = block.columns[c];
-    std::vector<std::int32_t> codes;
+    std::vector<std::int32_t> codes = {-1};  // behind that of a missing one
     for (const std::string_view level : part.levels) {
       const auto [code, added] = gathered.dictionary.code(level, column.levels);
       if (added) column.levels.emplace_back(level);
@@ -106,10 +106,9 @@ class Assembly {
     }
     const std::size_t before = column.codes.size();
     column.codes.resize(before + static_cast<std::size_t>(block.rows));
-    for (std::int64_t row = 0; row < block.rows; ++row) {
-      const std::int32_t code = part.codes[static_cast<std::size_t>(row)];
-      column.codes[before + static_cast<std::size_t>(row)] = code < 0 ? -1 : codes[static_cast<std::size_t>(code)];
-    }
+    std::transform(part.codes.begin(), part.codes.begin() + block.rows,
+                   column.codes.begin() + static_cast<std::ptrdiff_t>(before),
+                   [&codes](std::int32_t code) { return codes[static_cast<std::size_t>(code + 1)]; });
   }
 
   // What the reader decided and a person may want to know.
