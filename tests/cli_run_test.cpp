@@ -128,6 +128,17 @@ TEST(Run, ASecondOneInTheSameFolderIsRefusedAndAStaleLockIsNot) {
   EXPECT_EQ(place.interrupted("train --resume run --json", "\"event\":\"epoch\"").status, 130);
 }
 
+TEST(Run, GoesOnWithoutItsLog) {
+  const Things place;
+  fs::create_directories(place.path("run/log.jsonl/in the way"));
+  const Outcome outcome = place.run("train things.csv --target kind --epochs 2 --quiet --run run --out m.safetensors");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err,
+            "pellucid: warning: there is no log: cannot write 'run/log.jsonl': Is a directory: give the name of a file "
+            "in it; training goes on\n");
+  EXPECT_TRUE(fs::exists(place.path("m.safetensors")));
+}
+
 TEST(Run, RefusesWhatIsNoRun) {
   const Things place;
   const auto expect = [&](const std::string& command, int status, const std::string& message) {
