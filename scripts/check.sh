@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that is checked beside the tests. Stops at the first check that fails; the quickest come first.
 #   scripts/check.sh             all of them
-#   scripts/check.sh NAME...     some: format layers clang build instructions asan tsan
+#   scripts/check.sh NAME...     some: format layers clang build instructions asan tsan, and asan512
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=${JOBS:-$(nproc)}
@@ -34,25 +34,36 @@ check_instructions() {
   [ "$bytes" -lt 8000000 ]
 }
 
-# The sanitizers run over all rooms but the kernels, whose objects are those of the release build: see docs/building.md.
-# The chain of a million nodes takes minutes there, and finds what one of ten finds.
-sanitize() { # preset, tests
-  local preset=$1 names
-  shift
+# The chain of a million nodes takes minutes under a sanitizer, and finds what one of ten finds.
+sanitize() { # build folder, preset, options of cmake, tests
+  local folder=$1 preset=$2 options=$3 names
+  shift 3
   names=$(IFS='|' && echo "$*")
-  cmake --preset release >/dev/null
-  cmake --build --preset release -j "$jobs" --target libpellucid.so
-  cmake --preset "$preset" -DPELLUCID_ROOMS= -DPELLUCID_KERNELS="$PWD/build/release" -DPELLUCID_TESTS="$names" >/dev/null
-  cmake --build --preset "$preset" -j "$jobs" --target "${@/%/_test}"
-  GTEST_FILTER=-Engine.AMillionNodesInARow ctest --preset "$preset" -j "$jobs"
+  # shellcheck disable=SC2086
+  cmake --preset "$preset" -B "$folder" -DPELLUCID_ROOMS= $options -DPELLUCID_TESTS="$names" >/dev/null
+  cmake --build "$folder" -j "$jobs" --target "${@/%/_test}"
+  GTEST_FILTER=-Engine.AMillionNodesInARow TSAN_OPTIONS=die_after_fork=0 \
+    ctest --test-dir "$folder" --output-on-failure -j "$jobs"
 }
 
+# Kernels are compiled for one instruction set there; asan512 takes the other one: see docs/building.md.
+kernel_tests="map reduce index order copy contract convolve attention random_kernel"
 check_asan() {
-  sanitize asan base philox thread_pool atomic_file lock_file csv csv_blocks idx npy image safetensors mutation \
-    disk_faults engine compile scan map reduce index order copy contract convolve fit fit_error checkpoint cli cli_errors \
-    cli_schema cli_misfit
+  # shellcheck disable=SC2086
+  sanitize build/asan asan "-DPELLUCID_KERNELS= -DPELLUCID_ONE_ISA=2" $kernel_tests base philox thread_pool atomic_file \
+    lock_file csv csv_blocks idx npy image safetensors mutation disk_faults engine compile scan fit fit_error checkpoint \
+    cli cli_errors cli_schema cli_misfit
 }
-check_tsan() { sanitize tsan thread_pool fit engine contract; }
+check_asan512() {
+  # shellcheck disable=SC2086
+  sanitize build/asan512 asan "-DPELLUCID_KERNELS= -DPELLUCID_ONE_ISA=512" $kernel_tests contract_bf16 convolve_pairs
+}
+# Here the kernels are those of the release build: threads meet in the loops around them.
+check_tsan() {
+  cmake --preset release >/dev/null
+  cmake --build --preset release -j "$jobs" --target libpellucid.so
+  sanitize build/tsan tsan "-DPELLUCID_KERNELS=$PWD/build/release" thread_pool fit engine contract
+}
 
 for check in ${*:-format layers clang build instructions asan tsan}; do
   echo "== $check"

@@ -10,14 +10,20 @@
 namespace pellucid::kernels {
 namespace {
 
+#ifndef PELLUCID_ONE_ISA
+#define PELLUCID_ONE_ISA 0
+#endif
+
 #if defined(__x86_64__)
-bool has_avx2() {
+bool can_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
 }
+bool has_avx2() { return PELLUCID_ONE_ISA != 512 && can_avx2(); }
 bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
+  return PELLUCID_ONE_ISA != 2 && can_avx2() && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
 }
 bool has_neon() { return false; }
 #else

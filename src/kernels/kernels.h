@@ -1,6 +1,6 @@
 // What the kernels offer to the layers above: functions over pointers, sizes and strides, chosen once for the
 // processor. Kernels check nothing but asserts, allocate nothing while they run, and give the same bits on every vector
-// width.
+// width. They write what is theirs alone, and may read 64 bytes behind the last element of an operand (array/node.h).
 #pragma once
 
 #include <array>

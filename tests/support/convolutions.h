@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <string>
 #include <type_traits>
@@ -87,7 +88,15 @@ double wide(T x) {
   }
 }
 
-/// What Convolve gives; operands stand at the very end of their memory as far as a test can have that.
+/// The values in memory as arrays have it: 64 bytes behind the last one can be read, and no more.
+template <class T>
+std::vector<std::byte> in_storage(const std::vector<T>& x) {
+  std::vector<std::byte> bytes(x.size() * sizeof(T) + 64);
+  if (!x.empty()) std::memcpy(bytes.data(), x.data(), x.size() * sizeof(T));
+  return bytes;
+}
+
+/// What Convolve gives.
 template <class T>
 std::vector<T> run(const ConvolveShape& shape, ConvolveKind kind, const std::vector<T>& a, const std::vector<T>& b,
                    const std::vector<T>& bias = {}) {
@@ -95,7 +104,8 @@ std::vector<T> run(const ConvolveShape& shape, ConvolveKind kind, const std::vec
   std::vector<T> result(static_cast<std::size_t>(counts_of(shape, kind).result));
   std::vector<std::byte> memory(convolve.workspace() + 64);
   void* aligned = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64);
-  convolve.run(result.data(), a.data(), b.data(), bias.empty() ? nullptr : bias.data(), aligned);
+  const std::vector<std::byte> left = in_storage(a), right = in_storage(b), added = in_storage(bias);
+  convolve.run(result.data(), left.data(), right.data(), bias.empty() ? nullptr : added.data(), aligned);
   return result;
 }
 

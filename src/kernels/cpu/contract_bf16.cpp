@@ -25,7 +25,7 @@ Bf16Way choose() {
 }  // namespace
 
 bool has_bf16_dot() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && PELLUCID_ONE_ISA != 2
   // __builtin_cpu_supports("avx512f") includes that the operating system saves the registers.
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __builtin_cpu_supports("avx512f") && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 5 & 1U) != 0;

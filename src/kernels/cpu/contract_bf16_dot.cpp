@@ -30,7 +30,7 @@ HWY_POP_ATTRIBUTES
 #if HWY_ONCE
 namespace pellucid::kernels {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && PELLUCID_ONE_ISA != 2
 void prepare_bf16_dot(Contract& contract) { N_AVX3::contract_bf16_dot::prepare(contract); }
 void bf16_dot(float* acc, const std::uint32_t* a, const std::uint32_t* b) { N_AVX3::contract_bf16_dot::dot(acc, a, b); }
 #else

@@ -36,7 +36,7 @@ bool suits_pairs(const ConvolveShape& shape) {
   return shape.rounded && bf16_way() == Bf16Way::kDot && suits_winograd(shape);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && PELLUCID_ONE_ISA != 2
 std::shared_ptr<const Convolve::Way> pair_convolution(const ConvolveShape& shape, ConvolveKind kind) {
   return N_AVX3::convolve_bf16_dot::make(shape, kind);
 }

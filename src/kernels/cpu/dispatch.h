@@ -3,8 +3,9 @@
 
 #include "kernels/kernels.h"
 
-/// The function `name` of this file for the instruction set `isa`; both are compiled by Highway's foreach_target.
-#if defined(__x86_64__)
+/// The function `name` of this file for the instruction set `isa`; both are compiled by Highway's foreach_target. Where
+/// PELLUCID_ONE_ISA is defined (2 or 512, for AVX2 or AVX-512), kernels are compiled for that one alone.
+#if defined(__x86_64__) && !defined(PELLUCID_ONE_ISA)
 #define PELLUCID_FOR_ISA(isa, name) ((isa) == Isa::kAvx512 ? N_AVX3::name : N_AVX2::name)
 #else
 #define PELLUCID_FOR_ISA(isa, name) ((void)(isa), HWY_STATIC_DISPATCH(name))
