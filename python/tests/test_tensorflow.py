@@ -210,3 +210,19 @@ def test_every_public_name_is_explained():
             thing = getattr(module, name)
             if not name.startswith("_") and callable(thing):
                 assert thing.__doc__, name
+
+
+def test_logic_spread_and_rounding():
+    a = tf.constant([[1, 2], [3, 4]])
+    assert tf.reduce_any(a > 3).numpy() and not tf.reduce_all(tf.greater_equal(a, 2)).numpy()
+    assert tf.logical_and(a > 1, tf.less_equal(a, 3)).numpy().tolist() == [[False, True], [True, False]]
+    assert tf.logical_or(tf.logical_not(a > 1), a > 3).numpy().tolist() == [[True, False], [False, True]]
+    assert tf.round(tf.constant([0.5, 1.5, -2.4])).numpy().tolist() == [0, 2, -2]  # halves to the even number
+    assert tf.floor(tf.constant([1.5, -1.5])).numpy().tolist() == [1, -2]
+    w = np.array([[0.5, -1.0], [2.0, 0.1]], np.float32)
+    assert np.allclose(tf.math.reduce_std(w, axis=0).numpy(), w.std(0)) and np.allclose(tf.math.reduce_variance(w).numpy(), w.var())
+    v = tf.Variable(w)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_logsumexp(v) + tf.reduce_sum(tf.sin(v) * tf.cos(v))
+    softmax = np.exp(w) / np.exp(w).sum()
+    assert np.allclose(tape.gradient(loss, v).numpy(), softmax + np.cos(2 * w), atol=1e-6)

@@ -11,9 +11,10 @@ from pellucid import bfloat16, bool, float32, float64, int32, int64, uint8  # no
 
 from . import keras, math, nn, optimizers, random  # noqa: F401
 from ._operations import (  # noqa: F401
-    abs, add, argmax, argmin, cast, clip_by_value, concat, divide, equal, exp, expand_dims, eye, fill, gather, greater,
-    identity, less, linspace, matmul, maximum, minimum, multiply, negative, not_equal, one_hot, ones, ones_like, pow,
-    range, reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum, reshape, shape, sigmoid, sign, sqrt, square,
+    abs, add, argmax, argmin, cast, clip_by_value, concat, cos, divide, equal, exp, expand_dims, eye, fill, floor, gather, greater,
+    greater_equal, identity, less, less_equal, linspace, logical_and, logical_not, logical_or, matmul, maximum, minimum,
+    multiply, negative, not_equal, one_hot, ones, ones_like, pow, range, reduce_all, reduce_any, reduce_logsumexp,
+    reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum, reshape, round, shape, sigmoid, sign, sin, sqrt, square,
     squeeze, stack, stop_gradient, subtract, tanh, tile, transpose, where, zeros, zeros_like,
 )
 from ._tape import GradientTape  # noqa: F401

@@ -25,9 +25,10 @@ def _of_two(name, operation):
     return function
 
 
-for _name in "abs exp negative sigmoid sign sqrt square tanh".split():
+for _name in "abs cos exp floor logical_not negative round sigmoid sign sin sqrt square tanh".split():
     globals()[_name] = _of_one(_name, getattr(pl, _name))
-for _name in "add divide equal greater less maximum minimum multiply not_equal pow subtract".split():
+for _name in ("add divide equal greater greater_equal less less_equal logical_and logical_or maximum minimum multiply "
+              "not_equal pow subtract").split():
     globals()[_name] = _of_two(_name, getattr(pl, _name))
 
 
@@ -41,7 +42,7 @@ def _reduction(name, operation):
     return function
 
 
-for _name in "sum mean prod max min".split():
+for _name in "sum mean prod max min any all logsumexp".split():
     globals()[f"reduce_{_name}"] = _reduction(_name, getattr(pl, _name))
 
 

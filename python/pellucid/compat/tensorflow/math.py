@@ -3,9 +3,14 @@
 import pellucid as _pl
 
 from ._operations import (  # noqa: F401
-    _of_one, abs, add, argmax, argmin, divide, equal, exp, greater, less, maximum, minimum, multiply, negative, not_equal,
-    pow, reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum, sigmoid, sign, sqrt, square, subtract, tanh,
+    _of_one, _reduction, abs, add, argmax, argmin, cos, divide, equal, exp, floor, greater, greater_equal, less, less_equal,
+    logical_and, logical_not, logical_or, maximum, minimum, multiply, negative, not_equal, pow, reduce_all, reduce_any, reduce_logsumexp,
+    reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum, round, sigmoid, sign, sin, sqrt, square,
+    subtract, tanh,
 )
 
-for _name in "log log1p expm1 sin cos floor ceil softplus erf".split():
+reduce_std = _reduction("std", _pl.std)
+reduce_variance = _reduction("variance", _pl.var)
+
+for _name in "log log1p expm1 ceil softplus erf".split():
     globals()[_name] = _of_one(_name, getattr(_pl, _name))
