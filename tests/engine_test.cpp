@@ -1,6 +1,8 @@
 // The path of a computation end to end: evaluation, gradients, transforms, compiled steps.
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+
 #include <cmath>
 
 #include "pellucid/ops.h"
@@ -193,6 +195,41 @@ TEST(Engine, AMillionNodesInARow) {
   Array x = Array::from(std::vector<float>{0}, {});
   for (int i = 0; i < 1000000; ++i) x = x + 1;
   EXPECT_EQ(x.item<double>(), 1000000);
+}
+
+// Nothing recurses along a graph: on a stack of 256 KB a chain of 20,000 operations goes through every transform.
+TEST(Engine, LongChainsNeedNoStack) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, 256 * 1024), 0);
+  pthread_t thread;
+  const auto body = [](void*) -> void* {
+    const auto chain = [](const Array& x) {
+      Array y = x;
+      for (int i = 0; i < 10000; ++i) y = y * 1.0001 + 0.5;
+      return y * x;
+    };
+    const Array x = Array::from(std::vector<double>{2}, {});
+    const double slope = std::pow(1.0001, 10000), expected = 4 * slope + 5000 * (slope - 1);
+    const auto derivative = grad(chain);
+    EXPECT_NEAR(derivative({x})[0].item<double>(), expected, 1e-9 * expected);
+    EXPECT_NEAR(
+        jvp([&](const Arrays& a) { return Arrays{chain(a[0])}; }, {x}, {ones_like(x)}).tangents[0].item<double>(),
+        expected, 1e-9 * expected);
+    EXPECT_NEAR(compile([&](const Arrays& a) { return derivative(a); })({x})[0].item<double>(), expected,
+                1e-9 * expected);
+    EXPECT_NEAR(grad([&](const Array& a) { return derivative({a})[0]; })({x})[0].item<double>(), 2 * slope,
+                1e-9 * slope);
+    EXPECT_EQ(vmap([&](const Arrays& a) {
+                return Arrays{checkpoint([&](const Arrays& b) { return Arrays{chain(b[0])}; })({a[0]})[0]};
+              })({ones({2}, float64)})[0]
+                  .shape(),
+              (Shape{2}));
+    return nullptr;
+  };
+  ASSERT_EQ(pthread_create(&thread, &attributes, body, nullptr), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
 }
 
 }  // namespace
