@@ -206,7 +206,8 @@ TEST(Compile, ThePlanCanBeRead) {
   Arrays state = problem.state;
   step.step(state);
   const std::string text = step.explain_plan();
-  for (const char* part : {"training:", "fold", "contract [64, 30] x [30, 40] + bias, relu", "arena", "reduce_max, "}) {
+  for (const char* part : {"training:", "fold ", "dce ", "epilogue ", "fuse ", "chain ", "place ", "batch ",
+                           "contract [64, 30] x [30, 40] + bias, relu", "arena", "reduce_max, "}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   }
 }

@@ -1,6 +1,7 @@
 // A computation as a flat list of instructions over numbered values, and the passes that rewrite it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -63,11 +64,18 @@ std::string to_text(const Graph& graph);
 
 // ---- Passes ---------------------------------------------------------------------------------------------------------
 
-/// Time of each pass of the last optimise() on this thread, for explain_plan.
+/// How long a pass took, for explain_plan.
 struct PassTime {
   const char* name;
   double microseconds;
 };
+/// Runs the pass and writes down its time.
+template <class F>
+void time_pass(std::vector<PassTime>& times, const char* name, const F& pass) {
+  const auto start = std::chrono::steady_clock::now();
+  pass();
+  times.push_back({name, std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count()});
+}
 
 void simplify(Graph& graph);      // identities that change no bits
 void fold(Graph& graph);          // small results of constants alone

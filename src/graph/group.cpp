@@ -25,7 +25,9 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 GroupStep::GroupStep(GroupCode code) : code_(std::move(code)) {
   plan_tiles();
   plan_scratch();
-  plan_chains();
+  std::vector<PassTime> time;
+  time_pass(time, "chain", [&] { plan_chains(); });
+  chain_microseconds = time[0].microseconds;
   plan_ahead();
 }
 

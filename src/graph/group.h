@@ -82,6 +82,7 @@ class GroupStep final : public Step {
   void run_piece(std::int64_t piece, int thread);
   void finish();
   bool is_small() const { return small_; }
+  double chain_microseconds = 0;  // that the pass `chain` took
 
  private:
   struct Fold;  // the state of one reduction while a piece runs

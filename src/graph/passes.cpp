@@ -1,6 +1,5 @@
 // Passes over the instructions of a graph: each can be switched off by PELLUCID_DISABLE=name,name.
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <unordered_map>
 
@@ -259,10 +258,7 @@ std::vector<PassTime> optimise(Graph& graph) {
   std::vector<PassTime> times;
   for (const Pass& pass : kPasses) {
     if (!pass_enabled(pass.name)) continue;
-    const auto start = std::chrono::steady_clock::now();
-    pass.run(graph);
-    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
-    times.push_back({pass.name, took.count()});
+    time_pass(times, pass.name, [&] { pass.run(graph); });
 #ifndef NDEBUG
     verify(graph, pass.name);
 #endif

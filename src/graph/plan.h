@@ -32,6 +32,8 @@ class Plan {
   void run(std::byte* const* inputs, std::byte* const* outputs, bool fresh = true);
   const Graph& graph() const { return graph_; }
   std::string explain() const;
+  /// The passes that made the plan of the graph.
+  const std::vector<PassTime>& passes() const { return passes_; }
 
  private:
   friend class Planner;

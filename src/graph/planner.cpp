@@ -22,7 +22,7 @@ Planner::Planner(Plan& plan, const PlanOptions& options)
 }
 
 void Planner::run() {
-  group_ = fuse(graph_, pass_enabled("fuse") && !plan_.check_nan_);
+  time_pass(plan_.passes_, "fuse", [&] { group_ = fuse(graph_, pass_enabled("fuse") && !plan_.check_nan_); });
   plan_.bases_.assign(kFirstBase, nullptr);
   plan_.input_base_ = plan_.bases_.size();
   plan_.bases_.resize(plan_.bases_.size() + graph_.inputs.size(), nullptr);
@@ -48,8 +48,13 @@ void Planner::run() {
     if (cluster.sink) sinks_.push_back(step_index() - 1);
   }
   emit_copies();
-  place();
-  batch_sinks();
+  PassTime chain{"chain", 0};
+  for (const std::unique_ptr<Step>& step : plan_.steps_) {
+    if (const auto* group = dynamic_cast<const GroupStep*>(step.get())) chain.microseconds += group->chain_microseconds;
+  }
+  plan_.passes_.push_back(chain);
+  time_pass(plan_.passes_, "place", [&] { place(); });
+  time_pass(plan_.passes_, "batch", [&] { batch_sinks(); });
 }
 
 // An output is made where the caller wants it, unless it is a view, an input, a constant, or given twice.

@@ -192,7 +192,9 @@ std::string Compiled::explain_plan() const {
   if (state_->last == nullptr) return state_->options.name + ": not called yet\n";
   const Variant& variant = *state_->last;
   std::string text = fmt::format("{}: traced and planned in {:.2f} ms;", state_->options.name, variant.trace_ms);
-  for (const auto& pass : variant.passes) text += fmt::format(" {} {:.0f} us", pass.name, pass.microseconds);
+  std::vector<graph::PassTime> passes = variant.passes;
+  passes.insert(passes.end(), variant.plan->passes().begin(), variant.plan->passes().end());
+  for (const auto& pass : passes) text += fmt::format(" {} {:.0f} us", pass.name, pass.microseconds);
   return text + "\n" + variant.plan->explain();
 }
 
