@@ -8,6 +8,15 @@ import pytest
 import pellucid as pl
 
 
+def count_to(n):
+    """0, 1, ... n - 1 as float64 that end in the middle of a page: memory near a page's end is copied, not shared."""
+    room = np.empty(n + 512)
+    start = next(k for k in range(512) if (room.ctypes.data + 8 * (k + n)) % 4096 == 2048)
+    x = room[start : start + n]
+    x[:] = np.arange(n)
+    return x
+
+
 def seen(table, name, source):
     """Does the table look at the source's memory? The source gets its first value back."""
     before = source[0]
@@ -21,11 +30,11 @@ def frames():
     pa = pytest.importorskip("pyarrow")
     pd = pytest.importorskip("pandas")
     polars = pytest.importorskip("polars")
-    x = np.arange(100, dtype=np.float64)
+    x = count_to(100)
     yield "arrow", x, pa.table({"x": pa.array(x)})
-    x = np.arange(100, dtype=np.float64)
+    x = count_to(100)
     yield "pandas", x, pd.DataFrame({"x": x, "t": ["a"] * 100}, copy=False)
-    x = np.arange(100, dtype=np.float64)
+    x = count_to(100)
     yield "polars", x, polars.DataFrame({"x": polars.Series(pa.array(x))})
 
 
@@ -61,9 +70,9 @@ def test_null_slots_are_missing_whatever_stands_in_them():
 
 
 def test_columns_of_dicts_and_matrices_are_shared_where_they_lie_in_a_row():
-    x = np.arange(600, dtype=np.float64)
+    x = count_to(600)
     assert seen(pl.data.Table({"x": x}), "x", x)
-    matrix = np.asfortranarray(np.arange(12.0).reshape(4, 3))
+    matrix = count_to(12).reshape(3, 4).T
     assert seen(pl.data.Table.from_matrix(matrix, ["a", "b", "c"]), "b", matrix[:, 1])
     rows = np.arange(12.0).reshape(4, 3)
     assert not seen(pl.data.Table.from_matrix(rows, ["a", "b", "c"]), "b", rows[:, 1])
