@@ -101,3 +101,12 @@ def test_the_import_brings_numpy_alone():
     assert eval(out) <= {"pellucid", "numpy", "__future__", "json", "_json", "atexit", "typing", "collections", "importlib", "functools",
                          "nanobind", "decimal", "numbers", "_decimal", "dataclasses", "copy", "inspect", "dis", "opcode",
                          "_opcode", "ast", "_ast", "linecache", "tokenize", "token"}, out
+
+
+def test_files_that_the_documents_name_are_there():
+    here = {path.name for folder in ("tests", "python", "scripts", "src", "bench", "examples") for path in (ROOT / folder).rglob("*.*")}
+    missing = []
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "python" / "tests" / "oracles").glob("*.py")]:
+        named = re.findall(r"\b(\w+_test\.cpp|test_\w+\.py)\b|(?<!build/release/)\btests/(\w+_test)\b(?!\.)", path.read_text())
+        missing += [f"{path.name}: {a or b + '.cpp'}" for a, b in named if (a or b + ".cpp") not in here]
+    assert [m for m in missing if not re.search(": [xy]_test", m)] == []  # x_test.cpp stands for any

@@ -14,7 +14,7 @@ from .torch_oracle import F, tnn, to_oracle, torch, vjp  # noqa: F401
 COMPOSED = "a network composed of layers that are compared one by one"
 WITHOUT = {
     **{name: COMPOSED for name in "ConvNet GPT LeNet5 MobileNetV2 ResNet UNet Residual Sequential".split()},
-    "SpectralNorm": "its estimate of the singular value is its own; tests/weight_normalization_test.cpp holds it",
+    "SpectralNorm": "its estimate of the singular value is its own; tests/nn_picture_test.cpp holds it",
     "Ensemble": "its layers under vmap, which tests/laws_test.cpp holds for all; tests/nn_table_test.cpp compares it with its "
                 "members one by one",
     "Blend": "a mean of layers that are compared one by one; tests/nn_table_test.cpp holds it",

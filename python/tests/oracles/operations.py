@@ -28,7 +28,7 @@ OWN = {
 }
 
 WITHOUT = {
-    **{name: "its arrays hold no numbers of the caller's; tests/creation_test.cpp and python/tests/test_array_api.py hold it"
+    **{name: "its arrays hold no numbers of the caller's; tests/ops_test.cpp and python/tests/test_array_api.py hold it"
        for name in "zeros ones full zeros_like ones_like full_like arange linspace eye".split()},
     **{name: "bound as indexing x[...]: see getitem" for name in ("index", "slice")},
     "scan": "takes a function; tests/scan_test.cpp and python/tests/test_transforms.py compare it with the loop unrolled",
