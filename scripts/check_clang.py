@@ -15,7 +15,8 @@ from pathlib import Path
 CLANG = "clang++-19"
 # libstdc++ 12's own stable_sort calls what it marks as deprecated; g++ warns of the rest.
 ADDED = ["-fsyntax-only", "-Werror", "-Wno-deprecated-declarations"]
-DROPPED = {"-o": 1, "-c": 0, "-fno-semantic-interposition": 0}  # option: values that follow it
+# Options that clang lacks: how many values follow each.
+DROPPED = {"-o": 1, "-c": 0, "-fno-semantic-interposition": 0, "-fschedule-insns": 0, "-fsched-pressure": 0}
 
 
 def command(entry):

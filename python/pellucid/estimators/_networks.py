@@ -51,19 +51,11 @@ class Scaling:
         return np.nan_to_num((x - center) / spread, copy=False).astype(np.float32)
 
 
-def _mean_and_deviation(x, piece=1 << 16):
-    """Of all numbers, a piece at a time: sums of a piece in float32, of pieces in float64."""
-    flat = x.reshape(-1)
-    total = squares = 0.0
-    for at in range(0, flat.size, piece):
-        part = flat[at : at + piece].astype(np.float32, copy=False)
-        if at == 0:
-            origin = float(part.mean(dtype=np.float64))
-        part = part - np.float32(origin)
-        total += float(part.sum())
-        squares += float(part @ part)
-    mean = total / flat.size
-    return origin + mean, max(squares / flat.size - mean**2, 0.0) ** 0.5
+def _mean_and_deviation(x):
+    """Of all numbers: two passes by the engine, with all its threads."""
+    x = _core.astype(_core.asarray(x), _core.float32)
+    mean = float(_core.mean(x))
+    return mean, float(_core.mean(_core.square(x - mean))) ** 0.5
 
 
 class NetworkTraining:
