@@ -2,6 +2,7 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,6 +196,22 @@ TEST(ThreadPool, AForkedChildHasAPoolOfItsOwn) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
   EXPECT_EQ(runs_of(100), std::vector<int>(100, 1));
+}
+
+// A worker that wakes on the caller's processor leaves it, and may run on all of the process's processors again.
+TEST(ThreadPool, WorkersThatSleptMayRunOnEveryProcessor) {
+  const Threads set(3);
+  cpu_set_t all;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  std::atomic<int> confined{0};
+  for (int round = 0; round < 50; ++round) {
+    std::this_thread::sleep_for(std::chrono::microseconds(300));  // longer than a worker spins
+    parallel_for(3, [&](std::int64_t) {
+      cpu_set_t mine;
+      if (sched_getaffinity(0, sizeof(mine), &mine) != 0 || !CPU_EQUAL(&all, &mine)) ++confined;
+    });
+  }
+  EXPECT_EQ(confined, 0);
 }
 
 TEST(ThreadPool, RefusesSenselessNumbersOfThreads) {

@@ -63,6 +63,16 @@ int processors() {
   return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
 }
 
+/// Moves this thread to another of its processors than `processor`, where it has one.
+void leave(int processor) {
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  if (sched_getaffinity(0, sizeof(all), &all) != 0 || CPU_COUNT(&all) < 2) return;
+  cpu_set_t others = all;
+  CPU_CLR(static_cast<std::size_t>(processor), &others);
+  if (sched_setaffinity(0, sizeof(others), &others) == 0) sched_setaffinity(0, sizeof(all), &all);
+}
+
 /// True on a thread that is running a piece: its own loops run on it alone.
 [[gnu::tls_model("initial-exec")]] constinit thread_local bool inside = false;
 
@@ -158,6 +168,7 @@ class Pool {
 
   alignas(kApart) std::atomic<int> sleepers_{0};
   std::atomic<bool> caller_sleeps_{false};
+  std::atomic<int> caller_processor_{-1};  // where run() was called when it woke the sleepers
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -208,6 +219,10 @@ void Pool::work(int self, std::uint64_t job) {
       ++sleepers_;
       wake_.wait(lock, ready);
       --sleepers_;
+      lock.unlock();
+      // The system may wake a worker where the caller runs, since it sleeps soon again: then the two would take turns
+      // on one processor, the worker spinning in vain, for as long as it goes on.
+      if (const int caller = caller_processor_; caller >= 0 && caller == sched_getcpu()) leave(caller);
     }
     if (stop_) return;
     job = job_.load(std::memory_order_acquire);
@@ -262,6 +277,7 @@ void Pool::run(std::int64_t first, std::int64_t pieces, PieceRef piece, int most
   runs_.store(runs, std::memory_order_release);
   job_.store(job);  // sequentially consistent, as the loads of job_ and sleepers_ are: either sees the other
   if (sleepers_ > 0) {
+    caller_processor_ = sched_getcpu();
     const std::lock_guard lock(mutex_);
     wake_.notify_all();
   }
