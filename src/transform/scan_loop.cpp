@@ -37,12 +37,12 @@ std::optional<std::size_t> first_contraction(const graph::Graph& graph) {
   return {};
 }
 
-/// True where no instruction before `end` reads an input.
-bool is_read_from(const graph::Graph& graph, graph::ValueId input, std::size_t end) {
+/// True where no instruction before `end` reads the input.
+bool unread_before(const graph::Graph& graph, graph::ValueId input, std::size_t end) {
   return std::none_of(graph.instructions.begin(), graph.instructions.begin() + static_cast<std::ptrdiff_t>(end),
                       [&](const graph::Instruction& instruction) {
                         const auto& list = instruction.inputs;
-                        // A view reads nothing; what is read is its operand.
+                        // A view reads nothing. (Who reads it is not asked: at worst the fetch comes too late.)
                         return instruction.record->kind != Kind::kView &&
                                std::find(list.begin(), list.end(), input) != list.end();
                       });
@@ -79,7 +79,7 @@ ScanLoop::ScanLoop(const Signature& signature)
   if (const auto first = first_contraction(graph_); first && captured_bytes_ <= kMostBeside) {
     fetches_ = true;
     for (std::size_t i = 0; i < parts_.xs; ++i) {
-      xs_[i].late = is_read_from(graph_, graph_.inputs[parts_.carries + i], *first);
+      xs_[i].late = unread_before(graph_, graph_.inputs[parts_.carries + i], *first);
     }
     for (std::size_t i = 0; i < parts_.ys; ++i) {
       const graph::Value& value = graph_.value(graph_.outputs[parts_.carries + i]);
@@ -139,7 +139,8 @@ std::byte* ScanLoop::carry_at(void* const* y, const void* const* x, std::size_t 
   return step == 0 ? bytes(x[i]) : spare_[2 * i + static_cast<std::size_t>(step % 2)]->data();
 }
 
-/// What the step, or the next one, reads and writes next after it has multiplied, fetched while it multiplies.
+/// Queues what the step touches after it has multiplied, and the next one before: it is fetched while the step
+/// multiplies.
 void ScanLoop::fetch_beside(const Part& part, std::int64_t step, void* const* y, const void* const* x) const {
   kernels::FetchQueue& queue = kernels::fetch_queue();
   queue.clear();
