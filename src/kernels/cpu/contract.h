@@ -34,6 +34,10 @@ struct ContractPlan {
 /// half of an L2 of 512 KiB.
 inline constexpr std::int64_t kContractGroupBytes = 256;
 
+/// Bytes of sums that stay in L2 until a piece is done: half of 512 KiB. Larger pieces are reported by groups
+/// (by_group).
+inline constexpr std::int64_t kContractL2Bytes = 256 << 10;
+
 /// Lanes of a vector and rows of the highest tile, as the kernel of the chosen instruction set has them.
 struct ContractWidths {
   std::int64_t lanes = 0, tile_rows = 0, tile_rows1 = 0;

@@ -281,8 +281,7 @@ void cut_in_strips(const ContractShape& shape, ContractPlan& plan) {
   plan.row_pieces = divide_up(rows, plan.rows);
   plan.column_pieces = divide_up(columns, plan.columns);
   plan.threads = least(base::threads(), plan.row_pieces * plan.column_pieces);
-  constexpr Size in_cache = 256 << 10;
-  plan.by_group = !plan.swap && plan.rows * plan.columns * static_cast<Size>(sizeof(float)) > in_cache;
+  plan.by_group = !plan.swap && plan.rows * plan.columns * static_cast<Size>(sizeof(float)) > kContractL2Bytes;
 }
 
 void prepare(Contract& contract) {

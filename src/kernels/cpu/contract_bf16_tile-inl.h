@@ -74,7 +74,7 @@ struct Step {
 
 // ---- Tiles ----------------------------------------------------------------------------------------------------------
 
-inline constexpr Size kLineBytes = 64;
+inline constexpr Size kLineBytes = FetchQueue::kLine;
 
 /// Lines that are fetched into L2 beside the multiplications, row after row: what is packed next lies there, so that
 /// packing does not wait for memory while the multipliers wait for it.

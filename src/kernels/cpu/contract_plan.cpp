@@ -25,7 +25,6 @@ constexpr double kNarrowCost = 1.25;
 
 // What one thread's caches are taken to hold, in bytes, on every machine.
 constexpr Size kL1 = 32 << 10;
-constexpr Size kL2Block = 256 << 10;  // half of L2
 
 constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
 constexpr Size kPanel = 128;             // bytes: two vectors of AVX-512; a tile one vector wide waits for loads
@@ -235,7 +234,7 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   choose_packing(v, plan);
   plan.shared_s = shared_bytes(v, plan, shares, widths);
   plan.by_group =
-      !plan.swap && !plan.indirect && plan.chunk_pieces == 1 && plan.rows * plan.columns * v.element > kL2Block;
+      !plan.swap && !plan.indirect && plan.chunk_pieces == 1 && plan.rows * plan.columns * v.element > kContractL2Bytes;
 
   const Size parts = plan.row_pieces * plan.column_pieces * divide_up(plan.batch, plan.group) * plan.chunk_pieces;
   plan.threads = std::min<Size>(base::threads(), parts);
