@@ -52,7 +52,7 @@ check_asan() {
   # shellcheck disable=SC2086
   sanitize build/asan asan "-DPELLUCID_KERNELS= -DPELLUCID_ONE_ISA=2" $kernel_tests base philox thread_pool atomic_file \
     lock_file csv csv_blocks idx npy image safetensors mutation disk_faults engine compile scan fit fit_error checkpoint \
-    cli cli_errors cli_schema cli_misfit
+    cli cli_errors cli_options cli_schema cli_misfit
 }
 check_asan512() {
   # shellcheck disable=SC2086

@@ -168,7 +168,7 @@ TEST(BadInput, TheCommandLine) {
   place.write("data.csv", classes_csv(100));
   expect_refusal(place, "", kUsage, {"a verb is needed", "train, predict", "--help"});
   expect_refusal(place, "tarin data.csv", kUsage, {"'tarin'", "train, predict"});
-  expect_refusal(place, "train", kUsage, {"data is required", "pellucid train --help"});
+  expect_refusal(place, "train", kUsage, {"DATA is missing", "pellucid train --help"});
   const std::string train = "train data.csv --target kind ";
   expect_refusal(place, train + "--epoch 3", kUsage,
                  {"no option '--epoch'; perhaps '--epochs' is meant; `pellucid train --help` lists all"});

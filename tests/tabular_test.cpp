@@ -377,12 +377,21 @@ TEST(Tabular, OptionsThatDoNotFit) {
   refused({.tune = 0}, "tune 0 must be above 0");
   refused({.tune = 4, .fast = true}, "tune is for the ensemble, not for `fast`; leave one of them out");
   refused({.time = 1.0, .fast = true}, "time is for the ensemble, not for `fast`; leave one of them out");
+  refused({.fast = true, .ensemble = 4}, "ensemble 4 is for many networks, and `fast` is one; leave one of them out");
+  refused({.ensemble = 0}, "ensemble 0 must be above 0");
+  refused({.loss = "focal=-1"}, "loss 'focal=-1': the exponent must not be below 0; it is 2 where left out");
   TableOptions shared;
   shared.validation = 0.2;
   shared.tune = 4;
   refused(shared, "tune needs networks that each leave out a part of the rows");
   EXPECT_PRED2(contains, message_of([&] { fit_table(table, "a", {.balanced = true}); }),
                "class_weights are for classes, and 'a' is a number; leave them out");
+  for (const auto& [loss, message] :
+       {std::pair{"huber=0", "where squares give way to magnitudes must be above 0; it is 1"},
+        {"quantile=1", "the quantile must lie between 0 and 1; it is 0.5 where left out"},
+        {"quantile=nan", "loss 'quantile=nan': the quantile must lie"}}) {
+    EXPECT_PRED2(contains, message_of([&] { fit_table(table, "a", {.loss = loss}); }), message);
+  }
 }
 
 }  // namespace

@@ -49,8 +49,6 @@ std::shared_ptr<CLI::FormatterBase> help_formatter();
 /// "there is no option '--epoch'; perhaps '--epochs' is meant; `command --help` lists all". `word` as it was given:
 /// with dashes, or as a key of a file.
 std::string no_option(const CLI::App& verb, const std::string& word, const std::string& command);
-/// The check, without a description of its own in --help.
-CLI::Validator unnamed(CLI::Validator check);
 
 /// Gives options that the command line has left out the values of a TOML file, through the same checks. A list gives
 /// several values; "batch_size" and "batch-size" are one name. Throws UsageError naming file and line.

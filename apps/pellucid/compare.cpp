@@ -16,6 +16,7 @@
 #include "report.h"
 #include "run_folder.h"
 #include "stream.h"
+#include "values.h"
 
 namespace pellucid::cli {
 namespace {
@@ -264,9 +265,7 @@ void add_compare(CLI::App& program, Action& action) {
       ->type_name("DATA");
   verb.add_option("--report", options->report, "A page with pictures of the comparison: one HTML file")
       ->type_name("FILE");
-  verb.add_option("--threads", options->threads, "Threads to work with")
-      ->check(unnamed(CLI::Range(1, 1024)))
-      ->type_name("N");
+  verb.add_option("--threads", options->threads, "Threads to work with")->check(whole(1, 1024))->type_name("N");
   verb.add_flag("--json", options->json, "One line of JSON for machines");
   verb.footer(
       "Examples:\n"

@@ -1,6 +1,7 @@
 // Options from a TOML file.
 #include <toml++/toml.h>
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "base/fail.h"
@@ -94,18 +95,31 @@ void apply_config(CLI::App& verb, std::string_view text, const std::string& path
     for (char& c : key) {
       if (c == '_') c = '-';
     }
-    CLI::Option* option = key == "config" ? nullptr : verb.get_option_no_throw("--" + key);
+    if (key == "config" || key == "help") {
+      fail_at(path, name.source(), fmt::format("'{}' belongs on the command line; leave it out here", key));
+    }
+    CLI::Option* option = verb.get_option_no_throw("--" + key);
     if (option == nullptr) {
       fail_at(path, name.source(), no_option(verb, std::string(name.str()), "pellucid " + verb.get_name()));
     }
-    if (option->count() > 0) continue;
+    const auto is_given = [](const CLI::Option* one) { return one->count() > 0; };
+    const std::set<CLI::Option*> others = option->get_excludes();
+    if (is_given(option) || std::any_of(others.begin(), others.end(), is_given)) continue;
     std::vector<std::string> values;
     if (const auto* list = node.as_array()) {
       for (const toml::node& item : *list) values.push_back(value_text(path, key, item));
     } else {
       values.push_back(value_text(path, key, node));
     }
-    if (values.empty()) continue;
+    if (option->get_items_expected_max() == 0 && !node.is_boolean()) {  // a flag
+      fail_at(path, name.source(), fmt::format("'{}' takes true or false", key));
+    }
+    const auto most = static_cast<std::size_t>(std::max(option->get_items_expected_max(), 1));
+    if (values.empty() || values.size() > most) {
+      fail_at(path, name.source(),
+              fmt::format("'{}' takes {}, and {} are given", key, most > 1 ? "one value or several" : "one value",
+                          values.size()));
+    }
     try {
       option->add_result(values);
       option->run_callback();

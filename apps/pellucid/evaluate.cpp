@@ -12,6 +12,7 @@
 #include "pellucid/threads.h"
 #include "report.h"
 #include "stream.h"
+#include "values.h"
 
 namespace pellucid::cli {
 namespace {
@@ -107,9 +108,7 @@ void add_evaluate(CLI::App& program, Action& action) {
   verb.add_option("data", options->data, "A CSV file with the target, or pictures as for train (their test part)")
       ->required()
       ->type_name("DATA");
-  verb.add_option("--threads", options->threads, "Threads to work with")
-      ->check(unnamed(CLI::Range(1, 1024)))
-      ->type_name("N");
+  verb.add_option("--threads", options->threads, "Threads to work with")->check(whole(1, 1024))->type_name("N");
   verb.add_option("--report", options->report, "A page with pictures of the result: one HTML file")->type_name("FILE");
   verb.add_flag("--json", options->json, "One line of JSON for machines");
   verb.footer(

@@ -78,6 +78,4 @@ std::shared_ptr<CLI::FormatterBase> help_formatter() {
   return help;
 }
 
-CLI::Validator unnamed(CLI::Validator check) { return check.description(""); }
-
 }  // namespace pellucid::cli

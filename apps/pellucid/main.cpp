@@ -10,6 +10,7 @@
 #include "pellucid/error.h"
 #include "pellucid/tabular.h"
 #include "pellucid/version.h"
+#include "values.h"
 
 namespace pellucid::cli {
 namespace {
@@ -49,6 +50,13 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error, const
       return fmt::format("'{}' is one argument too many; `{} --help` shows what it takes", word, command);
     }
     return no_option(*verb, word, command);
+  }
+  for (const CLI::Option* option : verb->get_options()) {
+    const std::size_t most = static_cast<std::size_t>(std::max(option->get_items_expected_max(), 1));
+    if (error.get_name() == "ArgumentMismatch" && option->count() > most) {
+      return fmt::format("{} takes {}, and {} are given; leave one", option->get_name(),
+                         counted(static_cast<std::int64_t>(most), "value", "values"), option->count());
+    }
   }
   if (verb == &program && program.get_subcommands().empty() && error.get_name() == "RequiredError") {
     return fmt::format("a verb is needed: {}; `pellucid --help` explains them", fmt::join(verbs, ", "));
@@ -92,6 +100,9 @@ int run(int argc, char** argv) {
   }
   if (!words.empty() && !words[0].starts_with("-") && std::find(verbs.begin(), verbs.end(), words[0]) == verbs.end()) {
     usage("there is no verb '{}'; take one of {}", words[0], fmt::join(verbs, ", "));
+  }
+  if (!words.empty() && !words[0].starts_with("-")) {
+    check_values(*program.get_subcommand(words[0]), {words.begin() + 1, words.end()});
   }
   std::reverse(words.begin(), words.end());  // as the parser wants them
   try {

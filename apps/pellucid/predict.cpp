@@ -7,6 +7,7 @@
 #include "pellucid/io.h"
 #include "pellucid/threads.h"
 #include "stream.h"
+#include "values.h"
 
 namespace pellucid::cli {
 namespace {
@@ -62,9 +63,7 @@ void add_predict(CLI::App& program, Action& action) {
       ->required()
       ->type_name("DATA");
   verb.add_option("--out", options->out, "The CSV file (standard output where left out)")->type_name("FILE");
-  verb.add_option("--threads", options->threads, "Threads to work with")
-      ->check(unnamed(CLI::Range(1, 1024)))
-      ->type_name("N");
+  verb.add_option("--threads", options->threads, "Threads to work with")->check(whole(1, 1024))->type_name("N");
   verb.footer(
       "One line for each row, in their order: the prediction, and for classes the probability of each; before them "
       "the\n"

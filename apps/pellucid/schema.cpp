@@ -12,6 +12,7 @@
 #include "pellucid/io.h"
 #include "pellucid/threads.h"
 #include "schema_file.h"
+#include "values.h"
 
 namespace pellucid::cli {
 namespace {
@@ -88,9 +89,7 @@ void add_schema(CLI::App& program, Action& action) {
   verb.add_option("--out", options->out, "The file to write: TOML, or JSON where its name ends in .json")
       ->type_name("FILE");
   verb.add_flag("--json", options->json, "JSON instead of a table");
-  verb.add_option("--threads", options->threads, "Threads to work with")
-      ->check(unnamed(CLI::Range(1, 1024)))
-      ->type_name("N");
+  verb.add_option("--threads", options->threads, "Threads to work with")->check(whole(1, 1024))->type_name("N");
   verb.footer(
       "Examples:\n"
       "  pellucid schema income.csv --target income\n"

@@ -96,9 +96,13 @@ void check_options(const TableOptions& options, const io::Table& table, const da
   positive("batch", static_cast<double>(options.batch.value_or(1)));
   positive("epochs", static_cast<double>(options.epochs.value_or(1)));
   positive("max_seconds", options.max_seconds.value_or(1));
+  positive("ensemble", static_cast<double>(options.ensemble.value_or(1)));
   positive("time", options.time.value_or(1));
   positive("tune", static_cast<double>(options.tune.value_or(1)));
   if (options.fast && options.time) misfit("time is for the ensemble, not for `fast`; leave one of them out");
+  if (options.fast && options.ensemble) {
+    misfit("ensemble {} is for many networks, and `fast` is one; leave one of them out", *options.ensemble);
+  }
   if (options.fast && options.tune) misfit("tune is for the ensemble, not for `fast`; leave one of them out");
   const bool shared = options.validation || options.ensemble == 1;
   if (shared && (options.time || options.tune)) {

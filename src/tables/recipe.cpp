@@ -54,6 +54,18 @@ std::pair<std::string, std::optional<double>> loss_parts(const std::string& text
   return {text.substr(0, equals), value};
 }
 
+// The losses that take a number; an error here says which option it came with.
+void check_loss_value(const std::string& text, const std::string& loss, double value) {
+  if (loss == "focal" && !(value >= 0))
+    misfit("loss '{}': the exponent must not be below 0; it is 2 where left out", text);
+  if (loss == "huber" && !(value > 0)) {
+    misfit("loss '{}': where squares give way to magnitudes must be above 0; it is 1 where left out", text);
+  }
+  if (loss == "quantile" && !(value > 0 && value < 1)) {
+    misfit("loss '{}': the quantile must lie between 0 and 1; it is 0.5 where left out", text);
+  }
+}
+
 init::Initializer weights_for(const std::string& activation) {
   if (activation == "relu" || activation == "leaky_relu") return init::he_normal();
   if (activation == "selu") return init::lecun_normal();
@@ -143,6 +155,7 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
   if (std::find(losses.begin(), losses.end(), loss) == losses.end()) {
     misfit("loss {} is not for {}; take one of: {}", loss, data::name_of(task), joined(losses));
   }
+  if (value) check_loss_value(recipe.loss, loss, *value);
   if (value && loss != "huber" && loss != "quantile" && loss != "focal") {
     misfit("loss {}: the loss {} has no number to set; leave '={}' out", recipe.loss, loss, *value);
   }
