@@ -365,6 +365,11 @@ void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bo
 }
 
 void GroupStep::run_piece(std::int64_t piece, int thread) {
+  run_tiles(piece, thread);
+  if (may_stream_) kernels::end_streams();  // not after every tile: it waits until all of them are in memory
+}
+
+void GroupStep::run_tiles(std::int64_t piece, int thread) {
   std::byte* scratch = scratch_base_ + static_cast<std::size_t>(thread) * pitch_;
   constexpr std::size_t kFewSlots = 64;
   std::byte* few[kFewSlots];

@@ -92,6 +92,7 @@ class GroupStep final : public Step {
   void plan_chains();
   void plan_ahead();
   void find_streams();
+  void run_tiles(std::int64_t piece, int thread);
   void run_chain(const Chain& chain, std::byte* const* at, std::size_t n) const;
   void run_map(const GroupCode::Op& op, std::byte* const* at, std::size_t done, std::size_t n) const;
   void run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch);

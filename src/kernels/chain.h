@@ -21,10 +21,10 @@ enum class LinkOperand : std::uint8_t { kNone, kRunning, kMemory, kNumber };
 using LinkCode = void (*)();
 
 /// One link of a chain: its code, and the pointers of the operands that are not the running value, in their order.
-struct Link {
-  LinkCode code = nullptr;
-  const void* p = nullptr;
-  const void* q = nullptr;
+struct Link {  // left as it is where an array of them is made: that is done for every tile
+  LinkCode code;
+  const void* p;
+  const void* q;
 };
 
 /// The link that does what `map` does, its operands reaching it as told; null where there is none. At least one operand
