@@ -100,19 +100,19 @@ class OneLink {
     map(want.data(), x[0], x[1], x[2], n_);
 
     std::vector<Link> links;
-    Link link{code};
+    Link link{code, nullptr, nullptr};
     const float zero = 0;
     for (std::size_t j = 0; j < static_cast<std::size_t>(operation_.operands); ++j) {
       if (how_[j] != LinkOperand::kRunning) {
         (link.p == nullptr ? link.p : link.q) = x[j];
         continue;
       }
-      links.push_back({kernels::edge_link(EdgeLink::kLoad), float_[j].data()});
-      if (selects && j == 0) links.push_back({less_than_number(), &zero});
+      links.push_back({kernels::edge_link(EdgeLink::kLoad), float_[j].data(), nullptr});
+      if (selects && j == 0) links.push_back({less_than_number(), &zero, nullptr});
     }
     links.push_back(link);
-    links.push_back({kernels::edge_link(mask ? EdgeLink::kStoreMask : EdgeLink::kStore), got.data()});
-    links.push_back({kernels::edge_link(EdgeLink::kEnd)});
+    links.push_back({kernels::edge_link(mask ? EdgeLink::kStoreMask : EdgeLink::kStore), got.data(), nullptr});
+    links.push_back({kernels::edge_link(EdgeLink::kEnd), nullptr, nullptr});
     kernels::run_chain(links.data(), n_);
     for (std::size_t i = 0; i < n_; ++i) {
       ASSERT_TRUE(mask ? got[i] == want[i] : same(at(got, i), at(want, i)))

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kShortestTile = 256;
 constexpr std::int64_t kPieceElements = 8192;  // of programs up to 7 operations; half from 8, a quarter from 12 on
+/// Pieces of a reduction down columns: each leaves a row of partial results, and one thread joins them all.
+constexpr std::int64_t kMostColumnFolds = 64;
 constexpr std::int64_t kStreamPiece = 64 * static_cast<std::int64_t>(kernels::kReduceBlock);
 constexpr std::int64_t kSmallWork = 32768;  // elements times operations that one thread does alone
 constexpr std::int64_t kMostLevels = 48;
@@ -108,7 +110,7 @@ void GroupStep::plan_tiles() {
     }
     if (column_folds && piece_rows_ < rows) {
       std::int64_t whole = kColumnGroup;
-      while (whole < piece_rows_) whole *= 2;
+      while (whole < piece_rows_ || ceil_div(rows, whole) > kMostColumnFolds) whole *= 2;
       piece_rows_ = whole;
     } else if (tile_rows_ > 1 && piece_rows_ < rows) {
       piece_rows_ = ceil_div(piece_rows_, tile_rows_) * tile_rows_;

@@ -163,9 +163,14 @@ void GroupStep::plan_chains() {
   if (code_.rows * code_.cols >= kStreamed) {
     chains_ = chains_of(code_, in_prologue_, is_number, 1);
     std::size_t chained = 0, all = 0;
+    bool writes = false;  // a value of full size to memory
     for (const Chain& chain : chains_) chained += chain.last - chain.first;
-    for (const Op& op : code_.ops) all += op.kind == Kind::kMap && op.level == Level::kFull;
-    may_stream_ = chained >= all;
+    for (const Op& op : code_.ops) {
+      if (op.kind != Kind::kMap || op.level != Level::kFull) continue;
+      ++all;
+      writes = writes || code_.slots[static_cast<std::size_t>(op.y)].in_memory;
+    }
+    may_stream_ = writes && chained >= all;
   }
   if (!may_stream_) chains_ = chains_of(code_, in_prologue_, is_number, kLeastChain);
 }
