@@ -203,6 +203,28 @@ TEST(Showing, ReportsOfNumbersAndPictures) {
   expect_page(place.read("few.html"));
 }
 
+TEST(Showing, ALiveLineOnATerminal) {
+  const Place place;
+  place.write("things.csv", classes_csv(200));
+  // 20 of the epochs have a line of their own; the others are shown in the live one.
+  const Outcome outcome = place.on_terminal("train things.csv --target kind --fast --hidden 4 --epochs 60", 80);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  int lines = 0;
+  std::istringstream text(outcome.out);
+  for (std::string line; std::getline(text, line, '\r');) {
+    const std::size_t end = line.find("\x1b[K");
+    if (!line.starts_with("  epoch ") || end == std::string::npos) continue;
+    line.resize(end);
+    if (line.starts_with("  epoch 1/")) continue;  // no metric yet
+    EXPECT_LE(line.size(), 79U) << line;
+    for (const char* part : {" %  loss ", "  accuracy ", "/s  ", " left"}) EXPECT_TRUE(has(line, part)) << line;
+    ++lines;
+  }
+  EXPECT_GE(lines, 38) << outcome.out;
+  EXPECT_TRUE(has(outcome.out, "  epoch 60/60  loss ")) << outcome.out;
+  EXPECT_FALSE(has(place.run("train things.csv --target kind --fast --hidden 4 --epochs 60").out, "\r"));
+}
+
 TEST(Showing, FitsTheTerminal) {
   const Place place;
   place.write("things.csv", classes_csv(200));

@@ -355,6 +355,25 @@ TEST(Tabular, ClassesCountByTheirWeights) {
   EXPECT_NEAR(rare({.sample_weights = weights, .calibrate = false}), 0.5, 0.05);
 }
 
+TEST(Tabular, EveryNameTrains) {
+  const io::Table table = points(60);
+  const auto trains = [&](TableOptions options) {
+    options.epochs = 1;
+    options.hidden = std::vector<std::int64_t>{4};
+    for (const bool fast : {true, false}) {
+      options.fast = fast;
+      EXPECT_EQ(fit_table(table, "kind", options).training.epoch, 1);
+    }
+  };
+  for (const std::string& name : table_activations()) trains({.activation = name});
+  for (const std::string& name : optim::names()) trains({.optimizer = name});
+  for (const std::string& name : schedule::names()) trains({.schedule = name});
+  for (const std::string& name : table_losses(data::Task::kClassification)) trains({.loss = name});
+  for (const std::string& name : table_losses(data::Task::kRegression)) {
+    EXPECT_EQ(fit_table(table, "a", {.fast = true, .loss = name, .epochs = 1}).training.epoch, 1) << name;
+  }
+}
+
 TEST(Tabular, OptionsThatDoNotFit) {
   const io::Table table = points(50);
   const auto refused = [&](const TableOptions& options, const std::string& message) {

@@ -52,6 +52,9 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error, const
     return no_option(*verb, word, command);
   }
   for (const CLI::Option* option : verb->get_options()) {
+    if (option->get_required() && option->count() == 0) {
+      return fmt::format("{} is missing; `{} --help` has examples", option->get_type_name(), command);
+    }
     const std::size_t most = static_cast<std::size_t>(std::max(option->get_items_expected_max(), 1));
     if (error.get_name() == "ArgumentMismatch" && option->count() > most) {
       return fmt::format("{} takes {}, and {} are given; leave one", option->get_name(),

@@ -62,11 +62,13 @@ std::string ProgressView::line(const Epoch& epoch) const {
   std::string text = fmt::format("  epoch {:>{}}/{}", epoch.epoch, digits, setup_.epochs);
   text += base::format("  loss {:.4f}", epoch.loss);
   if (epoch.validation_loss) text += base::format("  validation loss {:.4f}", *epoch.validation_loss);
-  if (!epoch.metrics.empty()) {
-    text += setup_.percent ? base::format("  {} {:.2f} %", setup_.metric, epoch.metrics[0] * 100)
-                           : base::format("  {} {:.5g}", setup_.metric, epoch.metrics[0]);
-  }
-  return text;
+  return text + metric(epoch);
+}
+
+std::string ProgressView::metric(const Epoch& epoch) const {
+  if (epoch.metrics.empty()) return "";
+  return setup_.percent ? base::format("  {} {:.2f} %", setup_.metric, epoch.metrics[0] * 100)
+                        : base::format("  {} {:.5g}", setup_.metric, epoch.metrics[0]);
 }
 
 bool ProgressView::worth_keeping(const Epoch& epoch) const {
@@ -105,15 +107,14 @@ void ProgressView::epoch(const Epoch& epoch) {
     return;
   }
   if (setup_.style == Style::kQuiet) return;
-  const std::string text = line(epoch) + "  " + rate(static_cast<double>(setup_.examples), last_seconds_);
+  const std::string speed = rate(static_cast<double>(setup_.examples), last_seconds_);
   if (worth_keeping(epoch)) {
     erase();
-    say(text + (epoch.best ? "  *" : "") + "\n");
+    say("{}  {}{}\n", line(epoch), speed, epoch.best ? "  *" : "");
     flush();
     shown_ = true;
   } else if (on_terminal()) {
-    const double left = last_seconds_ * static_cast<double>(setup_.epochs - epoch.epoch);
-    live(text + fmt::format("  {}{} left", setup_.may_stop_early ? "at most " : "", duration(left)));
+    live(epoch.epoch, 1, epoch.loss, speed, last_seconds_ * static_cast<double>(setup_.epochs - epoch.epoch));
   }
 }
 
@@ -142,12 +143,14 @@ void ProgressView::within(const Progress& progress) {
   const double share = static_cast<double>(progress.examples) / static_cast<double>(progress.total);
   const double whole = share > 0 ? seconds / share : 0;
   const double left = whole * (1 - share) + whole * static_cast<double>(setup_.epochs - progress.epoch);
-  live(fmt::format("  epoch {}/{}  {:3.0f} %  loss {:.4f}  {}  {}{} left", progress.epoch, setup_.epochs, share * 100,
-                   progress.loss, rate(static_cast<double>(progress.examples), seconds),
-                   setup_.may_stop_early ? "at most " : "", duration(left)));
+  live(progress.epoch, share, progress.loss, rate(static_cast<double>(progress.examples), seconds), left);
 }
 
-void ProgressView::live(const std::string& text) {
+// Short enough for 80 columns, so that the time left is not cut off.
+void ProgressView::live(std::int64_t epoch, double share, double loss, const std::string& speed, double left) {
+  const std::string text =
+      fmt::format("  epoch {}/{}  {:3.0f} %  loss {:.4f}{}  {}  {}{} left", epoch, setup_.epochs, share * 100, loss,
+                  metric(last_), speed, setup_.may_stop_early ? "at most " : "", duration(left));
   say("\r" + shortened(text, terminal_columns() - 1) + "\x1b[K");
   flush();
   live_ = true;

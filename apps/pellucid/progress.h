@@ -40,7 +40,9 @@ class ProgressView {
 
  private:
   std::string line(const Epoch& epoch) const;
-  void live(const std::string& text);
+  std::string metric(const Epoch& epoch) const;
+  // The metric in it is that of the last epoch that has come to its end.
+  void live(std::int64_t epoch, double share, double loss, const std::string& speed, double left);
   void erase();
   void log_to_run(const Epoch& epoch, const std::string& text);
   bool worth_keeping(const Epoch& epoch) const;
@@ -56,7 +58,6 @@ class ProgressView {
   bool live_ = false;        // a live line stands on the terminal
   double started_ = 0;       // seconds when the running epoch began
   double last_seconds_ = 0;  // the last epoch's duration
-  std::string last_metric_;
 };
 
 }  // namespace pellucid::cli

@@ -280,9 +280,7 @@ void add_train(CLI::App& program, Action& action) {
     if (!options->run.empty()) options->run_is_temporary = false;
     if (!options->resume.empty()) apply_run(verb, *options);
     if (options->data.empty()) {
-      usage(
-          "DATA is missing: a table, a folder of pictures or an NPZ file to learn from; `pellucid train --help` has "
-          "examples");
+      usage("DATA is missing; `pellucid train --help` has examples");
     }
     options->given = given_options(verb);
     if (options->table.hidden && options->table.hidden == std::vector<std::int64_t>{0}) options->table.hidden->clear();

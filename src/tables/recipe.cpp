@@ -15,21 +15,29 @@
 namespace pellucid::tables {
 namespace {
 
-constexpr std::pair<const char*, const char*> kActivations[] = {
-    {"relu", "ReLU"},
-    {"leaky_relu", "LeakyReLU"},
-    {"elu", "ELU"},
-    {"selu", "SELU"},
-    {"gelu", "GELU"},
-    {"gelu_tanh", "GELUTanh"},
-    {"silu", "SiLU"},
-    {"mish", "Mish"},
-    {"tanh", "Tanh"},
-    {"sigmoid", "Sigmoid"},
-    {"hardswish", "HardSwish"},
-    {"softplus", "Softplus"},
-    {"softsign", "Softsign"},
-    {"identity", "Identity"},
+template <class Layer>
+nn::AnyLayer make() {
+  return Layer();
+}
+
+constexpr std::pair<const char*, nn::AnyLayer (*)()> kActivations[] = {
+    {"relu", make<nn::ReLU>},
+    {"leaky_relu", make<nn::LeakyReLU>},
+    {"elu", make<nn::ELU>},
+    {"selu", make<nn::SELU>},
+    {"celu", make<nn::CELU>},
+    {"gelu", make<nn::GELU>},
+    {"gelu_tanh", make<nn::GELUTanh>},
+    {"silu", make<nn::SiLU>},
+    {"mish", make<nn::Mish>},
+    {"tanh", make<nn::Tanh>},
+    {"sigmoid", make<nn::Sigmoid>},
+    {"hardsigmoid", make<nn::HardSigmoid>},
+    {"log_sigmoid", make<nn::LogSigmoid>},
+    {"hardswish", make<nn::HardSwish>},
+    {"softplus", make<nn::Softplus>},
+    {"softsign", make<nn::Softsign>},
+    {"identity", make<nn::Identity>},
 };
 
 std::string joined(const std::vector<std::string>& words) {
@@ -72,8 +80,6 @@ init::Initializer weights_for(const std::string& activation) {
   return init::xavier_uniform();
 }
 
-nn::Description described(const char* type) { return {.name = "", .type = type, .options = {}, .layers = {}}; }
-
 }  // namespace
 
 loss::Loss make_loss(const Recipe& recipe) {
@@ -90,7 +96,7 @@ loss::Loss make_loss(const Recipe& recipe) {
 nn::AnyLayer activation_layer(const std::string& name) {
   const auto* activation = std::find_if(std::begin(kActivations), std::end(kActivations),
                                         [&](const auto& row) { return name == row.first; });
-  return nn::build(described(activation->second));
+  return activation->second();
 }
 
 double validation_share(const TableOptions& options, data::Source source) {
@@ -262,7 +268,7 @@ namespace pellucid {
 
 std::vector<std::string> table_activations() {
   std::vector<std::string> names;
-  for (const auto& [name, type] : tables::kActivations) names.emplace_back(name);
+  for (const auto& [name, layer] : tables::kActivations) names.emplace_back(name);
   return names;
 }
 

@@ -2,6 +2,7 @@
 #include "support/program.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +97,29 @@ Outcome Place::interrupted(const std::string& arguments, const std::string& mark
   }
   ::kill(child, signal);
   return finish(folder_, child, begin);
+}
+
+Outcome Place::on_terminal(const std::string& arguments, unsigned short columns) const {
+  const auto begin = std::chrono::steady_clock::now();
+  int reader = -1;
+  int terminal = -1;
+  struct winsize size {};
+  size.ws_row = 24;
+  size.ws_col = columns;
+  if (::openpty(&reader, &terminal, nullptr, nullptr, &size) != 0) throw std::runtime_error("no terminal");
+  const std::string device = ::ttyname(terminal);
+  const pid_t child = start(folder_, std::string("exec ") + kProgram + " " + arguments + " > " + device);
+  std::string text;
+  std::thread listener([&] {
+    char part[4096];
+    for (ssize_t n = 0; (n = ::read(reader, part, sizeof part)) > 0;) text.append(part, static_cast<std::size_t>(n));
+  });
+  Outcome outcome = finish(folder_, child, begin);
+  ::close(terminal);  // the last writer, so that reading ends
+  listener.join();
+  ::close(reader);
+  outcome.out = text;
+  return outcome;
 }
 
 void Place::write(const std::string& name, std::string_view content) const {

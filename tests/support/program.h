@@ -28,6 +28,8 @@ class Place {
   Outcome run(const std::string& arguments, const std::string& environment = "", const std::string& before = "") const;
   /// The same, with a signal once standard output holds `mark`.
   Outcome interrupted(const std::string& arguments, const std::string& mark, int signal = 2) const;
+  /// The same with a terminal of so many columns for standard output.
+  Outcome on_terminal(const std::string& arguments, unsigned short columns) const;
 
   std::filesystem::path path(const std::string& name) const { return folder_ / name; }
   void write(const std::string& name, std::string_view content) const;
