@@ -30,6 +30,13 @@ struct Layer {
   Size size, channels, outputs, kernel, stride, groups;
 };
 
+std::string name_of(const Layer& l) {
+  const std::string size = std::to_string(l.size), kernel = std::to_string(l.kernel);
+  return l.name + " " + size + "x" + size + " " + std::to_string(l.channels) + "->" + std::to_string(l.outputs) + " " +
+         kernel + "x" + kernel + (l.stride == 1 ? "" : "/" + std::to_string(l.stride)) +
+         (l.groups == 1 ? "" : " depthwise");
+}
+
 ConvolveShape shape_of(const Layer& l) {
   ConvolveShape s;
   s.n = 32;
@@ -110,10 +117,7 @@ void measure(const Layer& l, int threads, bool json, bool rounded) {
   const Size x_size = s.n * s.in[1] * s.in[2] * s.channels, y_size = s.n * s.out[1] * s.out[2] * s.outputs;
   const Size w_size = l.kernel * l.kernel * s.channels / s.groups * s.outputs;
   const double operations = 2.0 * static_cast<double>(y_size * l.kernel * l.kernel * (s.channels / s.groups));
-  const std::string name = l.name + " " + std::to_string(l.size) + "x" + std::to_string(l.size) + " " +
-                           std::to_string(l.channels) + "->" + std::to_string(l.outputs) + " " +
-                           std::to_string(l.kernel) + "x" + std::to_string(l.kernel) +
-                           (l.stride == 1 ? "" : "/" + std::to_string(l.stride)) + (l.groups == 1 ? "" : " depthwise");
+  const std::string name = name_of(l);
   const Floats x(x_size), y(y_size), w(w_size);
   constexpr const char* kNames[] = {"forward", "picture", "kernel"};
   for (const ConvolveKind kind : {ConvolveKind::kForward, ConvolveKind::kInput, ConvolveKind::kWeight}) {
@@ -176,8 +180,7 @@ int main(int argc, char** argv) {
   for (Layer& l : mobilenet_v2()) list.push_back(std::move(l));
   for (const int n : threads) {
     for (const Layer& l : list) {
-      if ((l.name + std::to_string(l.channels) + (l.groups == 1 ? "" : " depthwise")).find(only) == std::string::npos)
-        continue;
+      if (name_of(l).find(only) == std::string::npos) continue;
       measure(l, n, json, rounded);
     }
   }

@@ -7,24 +7,31 @@
 namespace pellucid::kernels {
 namespace {
 
-/// One tap, no stride: the contraction of all pixels, as they lie.
+/// One tap: the contraction of all pixels, as they lie, or of those that a stride leaves, gathered before.
 class PointWay final : public Convolve::Way {
  public:
-  PointWay(const ConvolveShape& shape, ConvolveKind kind) {
+  PointWay(const ConvolveShape& shape, ConvolveKind kind) : shape_(shape) {
     const ContractShape contraction = described(shape, kind);
     contract_ = rounds(shape, kind) ? bf16_contract(contraction) : Contract(contraction);
-    workspace = contract_.workspace();
+    if (shape.in != shape.out)
+      gathered_ =
+          (static_cast<std::size_t>(shape.batch * shape.n * volume(shape.out) * shape.channels) * size_of(shape.dtype) +
+           63) /
+          64 * 64;
+    workspace = contract_.workspace() + gathered_;
   }
   static bool rounds(const ConvolveShape& shape, ConvolveKind kind) {
     return shape.rounded && bf16_suits(described(shape, kind));
   }
   void run(void* result, const void* a, const void* b, const void* bias, void* scratch) const override {
-    contract_.run(result, a, b, bias, scratch);
+    if (gathered_ == 0) return contract_.run(result, a, b, bias, scratch);
+    gather(scratch, a);
+    contract_.run(result, scratch, b, bias, static_cast<std::byte*>(scratch) + gathered_);
   }
 
  private:
   static ContractShape described(const ConvolveShape& shape, ConvolveKind kind) {
-    const std::int64_t pixels = shape.n * volume(shape.in), c = shape.channels, o = shape.outputs;
+    const std::int64_t pixels = shape.n * volume(shape.out), c = shape.channels, o = shape.outputs;
     ContractShape s;
     s.dtype = s.out = shape.dtype;
     s.batch = {shape.batch};
@@ -50,16 +57,38 @@ class PointWay final : public Convolve::Way {
     s.c_m = s.n;
     return s;
   }
+  void gather(void* to, const void* x) const {
+    const std::int64_t c = shape_.channels, images = shape_.batch * shape_.n;
+    const auto row_major = [c](const Position& size, const Position& step) {
+      return std::array<std::int64_t, 5>{volume(size) * c, step[0] * size[1] * size[2] * c, step[1] * size[2] * c,
+                                         step[2] * c, 1};
+    };
+    const std::array<std::int64_t, 5> sizes = {images, shape_.out[0], shape_.out[1], shape_.out[2], c};
+    copy_strided_parallel(to, row_major(shape_.out, {1, 1, 1}).data(), x, row_major(shape_.in, shape_.stride).data(),
+                          sizes.data(), 5, size_of(shape_.dtype));
+  }
 
+  ConvolveShape shape_;
   Contract contract_;
+  std::size_t gathered_ = 0;  // bytes
 };
 
-bool is_point(const ConvolveShape& s) {
-  return s.groups == 1 && volume(s.kernel) == 1 && volume(s.stride) == 1 && s.low == Position{0, 0, 0} && s.in == s.out;
+/// True where every position has its one tap inside the picture.
+bool has_one_tap(const ConvolveShape& s) {
+  if (s.groups != 1 || volume(s.kernel) != 1 || s.low != Position{0, 0, 0}) return false;
+  for (std::size_t d = 0; d < 3; ++d) {
+    if (s.out[d] < 1 || (s.out[d] - 1) * s.stride[d] >= s.in[d]) return false;
+  }
+  return true;
+}
+
+/// Gathering pays where it is little beside the products: not for y, nor for x, most of whose pixels are zero.
+bool is_point(const ConvolveShape& s, ConvolveKind kind) {
+  return has_one_tap(s) && (s.in == s.out || kind == ConvolveKind::kWeight);
 }
 
 std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, ConvolveKind kind) {
-  if (is_point(shape)) return std::make_shared<PointWay>(shape, kind);
+  if (is_point(shape, kind)) return std::make_shared<PointWay>(shape, kind);
   if (suits_depthwise3(shape)) return depthwise3_convolution(shape, kind);
   if (is_depthwise(shape)) return depthwise_convolution(shape, kind);
   if (suits_pairs(shape)) return pair_convolution(shape, kind);
@@ -73,7 +102,7 @@ std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, Convolve
 }  // namespace
 
 bool rounds_itself(const ConvolveShape& shape, ConvolveKind kind) {
-  return is_point(shape) ? PointWay::rounds(shape, kind) : suits_pairs(shape);
+  return is_point(shape, kind) ? PointWay::rounds(shape, kind) : suits_pairs(shape);
 }
 
 Convolve::Convolve(const ConvolveShape& shape, ConvolveKind kind) : way_(way_of(shape, kind)) {}
