@@ -2,6 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <sstream>
 
 #include "support/program.h"
 
@@ -48,6 +52,7 @@ TEST(Options, ValuesThatAreNone) {
   refused("--loss focal=-1", "--loss 'focal=-1': the exponent must not be below 0; it is 2 where left out");
   refused("--ensemble 4", "--ensemble 4 is for many networks");
   refused("--epochs 2", "--epochs takes 1 value, and 2 are given; leave one");
+  expect_refusal(place.run("predict m.safetensors"), "DATA is missing; `pellucid predict --help` has examples");
   EXPECT_EQ(place.files(), std::vector<std::string>{"data.csv"});
 }
 
@@ -59,6 +64,23 @@ TEST(Options, WithoutTheirValue) {
   expect_refusal(place.run("train data.csv --hidden= --target kind"), "--hidden has no value; write --hidden SIZES");
   expect_refusal(place.run("train data.csv --target"), "--target has no value; write --target COLUMN");
   expect_refusal(place.run("evaluate m data.csv --report"), "--report has no value");
+}
+
+TEST(Options, StandInTheManual) {
+  const Place place;
+  std::ifstream file(PELLUCID_SOURCE_DIR "/docs/command-line.md");
+  const std::string manual{std::istreambuf_iterator<char>(file), {}};
+  for (const char* verb : {"train", "predict", "evaluate", "compare", "inspect", "schema", "ops"}) {
+    std::istringstream help(place.run(std::string(verb) + " --help").out);
+    int options = 0;
+    for (std::string line; std::getline(help, line);) {
+      if (!line.starts_with("  --")) continue;
+      const std::string name = line.substr(2, line.find(' ', 2) - 2);
+      EXPECT_TRUE(std::regex_search(manual, std::regex(name + "[^a-z-]"))) << verb << " " << name;
+      ++options;
+    }
+    EXPECT_GE(options, 2) << verb;
+  }
 }
 
 TEST(Options, MayStandBeforeTheData) {
