@@ -46,6 +46,19 @@ TEST(Stream, PredictsEveryRowOfALongTable) {
   EXPECT_EQ(scores("long.csv")["metrics"]["accuracy"], scores("things.csv")["metrics"]["accuracy"]);
 }
 
+TEST(Stream, ReadsPipes) {
+  const Place place;
+  place.write("data.csv", classes_csv(80));
+  const std::string pipe = "mkfifo pipe; (cat data.csv > pipe &)";
+  const std::string train = " --target kind --fast --hidden 4 --epochs 1 --quiet --out ";
+  ASSERT_EQ(place.run("train data.csv" + train + "m.safetensors").status, 0);
+  const Outcome piped = place.run("train pipe" + train + "p.safetensors", "", pipe);
+  EXPECT_EQ(piped.status, 0) << piped.err;
+  const std::string expected = place.run("predict m.safetensors data.csv").out;
+  EXPECT_EQ(place.run("predict p.safetensors pipe", "", "(cat data.csv > pipe &)").out, expected);
+  EXPECT_EQ(place.run("predict m.safetensors pipe", "", "(gzip < data.csv > pipe &)").out, expected);
+}
+
 TEST(Stream, NamesTheLineThatIsWrongAndLeavesNothing) {
   const Place place;
   place.write("homes.csv", numbers_csv(200));

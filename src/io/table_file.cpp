@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <unordered_map>
@@ -96,6 +97,10 @@ Table NpzColumns::read(std::int64_t from, std::int64_t to) const {
 }
 
 TableFile table_file(const std::string& path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  // What can be read once alone keeps its first bytes for that.
+  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character) return TableFile::kCsv;
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     const char* remedy = errno == EACCES   ? "; change its permissions"
