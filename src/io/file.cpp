@@ -86,14 +86,7 @@ class Buffer {
 
 constexpr std::size_t kFirstCapacity = std::size_t{1} << 16;
 
-}  // namespace
-
-FileBytes::~FileBytes() {
-  if (data_ != nullptr && owned_ == nullptr) ::munmap(const_cast<char*>(data_), size_);
-}
-
-FileBytes read_file(const std::string& path, std::string_view what) {
-  const Descriptor file(path, what);
+FileBytes read_all(const Descriptor& file, const std::string& path, std::string_view what) {
   Buffer buffer(std::max(kFirstCapacity, file.size() + 1));  // one more, so that the end is seen without growing
   while (true) {
     if (buffer.space() == 0) buffer.grow();
@@ -106,11 +99,21 @@ FileBytes read_file(const std::string& path, std::string_view what) {
   return std::move(buffer).take();
 }
 
+}  // namespace
+
+FileBytes::~FileBytes() {
+  if (data_ != nullptr && owned_ == nullptr) ::munmap(const_cast<char*>(data_), size_);
+}
+
+FileBytes read_file(const std::string& path, std::string_view what) {
+  return read_all(Descriptor(path, what), path, what);
+}
+
 FileBytes map_file(const std::string& path, std::string_view what) {
   const Descriptor file(path, what);
-  if (!file.regular() || file.size() == 0) return read_file(path, what);
+  if (!file.regular() || file.size() == 0) return read_all(file, path, what);  // a pipe opens once
   void* address = ::mmap(nullptr, file.size(), PROT_READ, MAP_PRIVATE, file.number(), 0);
-  if (address == MAP_FAILED) return read_file(path, what);
+  if (address == MAP_FAILED) return read_all(file, path, what);
   FileBytes bytes;
   bytes.data_ = static_cast<const char*>(address);
   bytes.size_ = file.size();
