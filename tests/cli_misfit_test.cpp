@@ -28,12 +28,13 @@ void expect_refusal(const Outcome& outcome, int status, const std::vector<std::s
 TEST(Misfit, OptionsOfTablesForPictures) {
   const Place place;
   write_idx_folder(place, "pictures", false);
-  expect_refusal(place.run("train pictures --target kind"), kUsage, {"--target", "are for tables", "'pictures'"});
+  expect_refusal(place.run("train pictures --target kind"), kUsage,
+                 {"--target is for tables, and 'pictures' holds pictures; leave it out"});
   expect_refusal(place.run("train pictures --classes a,b,c"), kUsage,
                  {"--classes: 3 names are given", "has 2 classes"});
   expect_refusal(place.run("train pictures --network conv --hidden 8"), kUsage, {"conv has stages of its own"});
-  expect_refusal(place.run("train pictures --fast"), kUsage,
-                 {"--fast, --ensemble, --time, --tune and --class-weights are for tables", "'pictures'"});
+  expect_refusal(place.run("train pictures --fast --folds 3"), kUsage,
+                 {"--folds, --fast are for tables, and 'pictures' holds pictures; leave them out"});
   EXPECT_EQ(place.files(), std::vector<std::string>{"pictures"});
 }
 

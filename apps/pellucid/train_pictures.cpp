@@ -1,4 +1,6 @@
 // Training on pictures.
+#include <fmt/ranges.h>
+
 #include "base/fail.h"
 #include "pellucid/init.h"
 #include "pellucid/networks.h"
@@ -82,21 +84,32 @@ nn::Sequential make_network(const TrainOptions& options, const tables::Recipe& r
 
 void check_options(const TrainOptions& options) {
   const TableOptions& table = options.table;
-  if (!options.target.empty() || options.task == "regression" || !table.ignore.empty() || table.test > 0) {
-    usage("--target, --task regression, --ignore and --test are for tables, and '{}' holds pictures", options.data);
+  const std::pair<const char*, bool> of_tables[] = {
+      {"--target", !options.target.empty()},
+      {"--task regression", options.task == "regression"},
+      {"--ignore", !table.ignore.empty()},
+      {"--test", table.test > 0},
+      {"--schema", !options.schema.empty()},
+      {"--group", !table.group.empty()},
+      {"--time-column", !table.time_column.empty()},
+      {"--weight", !table.weight.empty()},
+      {"--scaling", table.scaling != data::Scaling::kRobust},
+      {"--log-target", table.log_target},
+      {"--folds", options.folds > 0},
+      {"--oof", !options.oof.empty()},
+      {"--fast", table.fast},
+      {"--ensemble", table.ensemble.has_value()},
+      {"--time", table.time.has_value()},
+      {"--tune", table.tune.has_value()},
+      {"--class-weights", !options.class_weights.empty()},
+  };
+  std::vector<std::string> given;
+  for (const auto& [name, is_given] : of_tables) {
+    if (is_given) given.emplace_back(name);
   }
-  if (!options.schema.empty() || options.folds > 0 || !options.oof.empty() || !table.group.empty() ||
-      !table.time_column.empty() || !table.weight.empty() || table.scaling != data::Scaling::kRobust ||
-      table.log_target) {
-    usage(
-        "--schema, --group, --time-column, --weight, --scaling, --log-target, --folds and --oof are for tables, and "
-        "'{}' "
-        "holds pictures",
-        options.data);
-  }
-  if (table.fast || table.ensemble || table.time || table.tune || !options.class_weights.empty()) {
-    usage("--fast, --ensemble, --time, --tune and --class-weights are for tables, and '{}' holds pictures",
-          options.data);
+  if (!given.empty()) {
+    usage("{} {} for tables, and '{}' holds pictures; leave {} out", fmt::join(given, ", "),
+          given.size() > 1 ? "are" : "is", options.data, given.size() > 1 ? "them" : "it");
   }
   if (options.network == "conv" && (table.hidden || !table.activation.empty())) {
     usage("--hidden and --activation are for --network dense; conv has stages of its own: leave them out");

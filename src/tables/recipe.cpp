@@ -153,7 +153,7 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
   if (recipe.patience == 0) recipe.patience.reset();
   recipe.calibrate = options.calibrate && classes && validated;
   if (recipe.patience && !validated) {
-    misfit("patience {} needs rows to validate on, and none are held out; leave it out, or validation 0",
+    misfit("patience {} needs rows to validate on, and none are held out; leave it or `validation` 0 out",
            *recipe.patience);
   }
   const auto [loss, value] = loss_parts(recipe.loss);
