@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Trains on tables with the program's defaults, and puts the results beside those of other methods.
 
-    python3 bench/tables.py FOLDER [--tables iris,wine] [--splits 5] [--seeds 1] [--jobs 1] [--program build/release/pellucid] [--save FILE] [--against FILE] [-- OPTIONS]
+    python3 bench/tables.py FOLDER [--tables iris,wine] [--splits N] [--seeds 1] [--jobs 1] [--program build/release/pellucid] [--save FILE] [--against FILE] [-- OPTIONS]
 
-FOLDER holds NAME.csv, tables.json ({"NAME": {"target": COLUMN, "task": "classification" or "regression"}}) and
-references.json (results of other methods on the same splits). Each table is split 80/20 by scikit-learn's
+FOLDER holds NAME.csv, tables.json ({"NAME": {"target": COLUMN, "task": "classification" or "regression"}}) and,
+if there is something to compare with, references.json (results of other methods on the same splits: made by
+bench/references.py; --splits is by default their number, 5 without them). Each table is split 80/20 by scikit-learn's
 train_test_split with the seeds 0, 1, ..., stratified by class; `pellucid train` gets the 80 %, and what is printed is
 measured on the 20 % that it never sees, as mean over the splits: accuracy or R2 and the rank among the methods (1 is
 best; equal ones share), log loss, calibration error (15 bins, of all splits' predictions together), the share of truths
@@ -30,6 +31,7 @@ from pathlib import Path
 from sklearn.model_selection import train_test_split
 
 BINS = 15
+SPLITS = 5
 KEPT = "score", "log_loss", "seconds"
 
 
@@ -100,7 +102,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tables", default="")
-    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--splits", type=int)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--program", default="build/release/pellucid")
@@ -108,43 +110,56 @@ def main():
     parser.add_argument("--against", type=Path)
     arguments = parser.parse_args(own)
     tables = json.loads((arguments.folder / "tables.json").read_text())
-    references = json.loads((arguments.folder / "references.json").read_text())["tables"]
+    compared = arguments.folder / "references.json"
+    references = json.loads(compared.read_text())["tables"] if compared.exists() else {}
     chosen = [name for name in arguments.tables.split(",") if name] or list(tables)
-    methods = ["pellucid", *references[chosen[0]]["models"]]
+    nothing = {"models": {}}
+    methods = list(dict.fromkeys(["pellucid", *(method for name in chosen
+                                                for method in references.get(name, nothing)["models"])]))
     ranks = {method: [] for method in methods}
-    errors, behind, kept = [], {}, {}
-    print(f"{'table':14}" + "".join(f"{method[:14]:>16}" for method in methods)
+    errors, coverage, behind, kept = [], [], {}, {}
+    print(f"{'table':16}" + "".join(f"{method[:14]:>16}" for method in methods)
           + "   behind  log loss  calibration  coverage  seconds", flush=True)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         runs = {name: [[pool.submit(one_split, arguments.program, arguments.folder, name, tables[name], split,
                                     split + 1000 * seed, options) for seed in range(arguments.seeds)]
-                       for split in range(arguments.splits)] for name in chosen}
+                       for split in range(arguments.splits or references.get(name, nothing).get("splits", SPLITS))]
+                for name in chosen}
         for name in chosen:
             results = [mean_of([run.result() for run in seeds]) for seeds in runs[name]]
             kept[name] = [{key: result[key] for key in KEPT if key in result} for result in results]
             metric = "accuracy" if tables[name]["task"] == "classification" else "r2"
-            scores = {method: row[metric]["mean"] for method, row in references[name]["models"].items()}
-            scores = {"pellucid": round(statistics.mean(result["score"] for result in results), 6), **scores}
-            places = {}
-            for method, score in scores.items():
-                places[method] = rank(score, [other for each, other in scores.items() if each != method])
-                ranks[method].append(places[method])
-            behind[name] = max(score for method, score in scores.items() if method != "pellucid") - scores["pellucid"]
-            line = f"{name:14}" + "".join(f"{scores[method]:9.4f} ({places[method]:<3g}) " for method in methods)
-            line += f"{behind[name]:9.4f}"
+            others = {method: row[metric]["mean"] for method, row in references.get(name, nothing)["models"].items()}
+            scores = {"pellucid": round(statistics.mean(result["score"] for result in results), 6), **others}
+            line = f"{name:16}"
+            for method in methods:
+                if method not in scores:
+                    line += " " * 16
+                    continue
+                place = rank(scores[method], [other for each, other in scores.items() if each != method])
+                ranks[method].append(place)
+                line += f"{scores[method]:9.4f} ({place:<3g}) "
+            if others:
+                behind[name] = max(others.values()) - scores["pellucid"]
+            line += f"{behind[name]:9.4f}" if others else " " * 9
             calls = [call for result in results for call in result.get("calls", [])]
             inside = [value for result in results for value in result.get("inside", [])]
             line += f"{statistics.mean(result['log_loss'] for result in results):10.4f}" if calls else " " * 10
             if calls:
                 errors.append(calibration_error(calls))
             line += f"{errors[-1]:13.4f}" if calls else " " * 13
-            line += f"{statistics.mean(inside):9.1%} " if inside else " " * 10
+            if inside:
+                coverage.append(statistics.mean(inside))
+            line += f"{coverage[-1]:10.1%}" if inside else " " * 10
             print(line + f"{statistics.mean(result['seconds'] for result in results):9.1f}", flush=True)
-    print(f"{'mean rank':14}" + "".join(f"{statistics.mean(ranks[method]):9.2f}       " for method in methods))
+    print(f"{'mean rank':16}" + "".join(f"{statistics.mean(ranks[method]):9.2f}       " for method in methods))
     if errors:
         print(f"calibration error, mean: {statistics.mean(errors):.4f}")
-    worst = max(behind, key=behind.get)
-    print(f"furthest behind the best of the others: {behind[worst]:.4f}, on {worst}")
+    if coverage:
+        print(f"coverage, mean: {statistics.mean(coverage):.1%}")
+    if behind:
+        worst = max(behind, key=behind.get)
+        print(f"furthest behind the best of the others: {behind[worst]:.4f}, on {worst}")
     if arguments.save:
         arguments.save.write_text(json.dumps(kept, indent=1) + "\n")
     if arguments.against:

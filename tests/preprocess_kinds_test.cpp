@@ -62,6 +62,9 @@ TEST(Kinds, DatesAreFoundInTheFormatThatFitsAllOfThem) {
   EXPECT_EQ(format("1/31/2024;2/1/2024 1:30 PM"), "month/day/year");
   EXPECT_EQ(format("1/12/2024;2/1/2024"), "month/day/year") << "where both fit";
   EXPECT_EQ(format("1.12.2024;2.1.2024"), "day/month/year") << "where both fit";
+  EXPECT_EQ(format("02 Jul 2024;13 may 2023 13:30"), "day/month/year");
+  EXPECT_EQ(format("1-Mar-2024;2.March.2024"), "day/month/year");
+  EXPECT_EQ(format("Jan 31 2024;February 1 2024 1:30 PM"), "month/day/year");
   EXPECT_EQ(format("13:30;7:05"), "time");
 
   const Preprocessing fitted = fit("d,y\n12:00,1.5\n18:30,2.5\n0:00:36,3\n", {.scaling = data::Scaling::kNone});
@@ -79,6 +82,22 @@ TEST(Kinds, DatesOfEachFormatAreReadOrRefused) {
   EXPECT_EQ(day("02/29/2024 12:00:00 PM", DateFormat::kMonthFirst), noon);
   EXPECT_EQ(day("2024-2-29 12:00pm", DateFormat::kYearFirst), noon);
   EXPECT_EQ(day("2/29/2024 12:30 AM", DateFormat::kMonthFirst)[3], 0);
+  for (const char* text : {"29 Feb 2024 12:00", "29-FEB-2024 12:00", "29.feb.2024 12:00", "29/February/2024 12:00",
+                           "29 Febr. 2024 12:00", "29 feb, 2024 12:00 pm"}) {
+    EXPECT_EQ(day(text, DateFormat::kDayFirst), noon) << text;
+  }
+  for (const char* text :
+       {"Feb 29, 2024 12:00", "february 29 2024 12:00", "Feb. 29, 2024 12:00", "Feb-29-2024 12:00"}) {
+    EXPECT_EQ(day(text, DateFormat::kMonthFirst), noon) << text;
+  }
+  for (const char* text :
+       {"29 Fe 2024", "29 Febs 2024", "30 Feb 2024", "29 Feb", "29 Feb 24", "29Feb2024", "29 Feb-2024", "29-Feb,-2024",
+        "Feb 29 2024", "29 Feb 2024 noon", "29  Feb 2024", "29 Septemberly 2024"}) {
+    EXPECT_FALSE(data::parse_date(text, DateFormat::kDayFirst)) << text;
+  }
+  EXPECT_FALSE(data::parse_date("29 Feb 2024", DateFormat::kMonthFirst));
+  EXPECT_FALSE(data::parse_date("Feb", DateFormat::kMonthFirst));
+  EXPECT_FALSE(data::parse_date("May", DateFormat::kYearFirst));
   for (const char* text : {"", "29.2.24", "29.2/2024", "30.2.2024", "29.2.2024 ", "29.2.2024T12:00", "29 2 2024",
                            "29.2.2024 12", "29.2.2024 13:00 PM", "29.2.2024 0:00 AM", "29.2.2024 1:00 XM", "129.2.2024",
                            "29.2.2024 12:00Z", "29.2.2024 24:00", "1.13.2024"}) {

@@ -1,7 +1,10 @@
 // Reading dates: ISO 8601, and the ways they are written in tables.
 #include "data/dates.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <string>
 
 namespace pellucid::data {
 namespace {
@@ -98,6 +101,38 @@ bool take_clock(std::string_view& text, Time& time) {
   return true;
 }
 
+// An English month from its third letter on: "Jul", "Sept", "JULY", and "Jul." with its point before a blank.
+bool take_month(std::string_view& text, std::int64_t& month) {
+  constexpr std::array<std::string_view, 12> kMonths = {"january",   "february", "march",    "april",
+                                                        "may",       "june",     "july",     "august",
+                                                        "september", "october",  "november", "december"};
+  std::string word;
+  for (const char c : text.substr(0, 10)) {
+    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (small < 'a' || small > 'z') break;
+    word += small;
+  }
+  const auto* const named =
+      std::find_if(kMonths.begin(), kMonths.end(), [&](std::string_view name) { return name.starts_with(word); });
+  if (word.size() < 3 || named == kMonths.end()) return false;
+  month = named - kMonths.begin() + 1;
+  text.remove_prefix(word.size());
+  if (text.starts_with(". ")) take(text, '.');
+  return true;
+}
+
+// "2 Jul 2024", "02-Jul-2024"; "July 2, 2024", "Jul-2-2024": behind the first part stands one of / . - and blank.
+bool take_named_day(std::string_view& text, DateFormat format, Day& day) {
+  const bool day_first = format == DateFormat::kDayFirst;
+  if (!(day_first ? take_short(text, day.day) : take_month(text, day.month)) || text.empty()) return false;
+  const char separator = text[0];
+  if (separator != '/' && separator != '.' && separator != '-' && separator != ' ') return false;
+  take(text, separator);
+  if (!(day_first ? take_month(text, day.month) : take_short(text, day.day))) return false;
+  if (separator == ' ') take(text, ',');
+  return take(text, separator) && take(text, 4, day.year);
+}
+
 bool take_day(std::string_view& text, DateFormat format, Day& day) {
   if (format == DateFormat::kIso) {
     return take(text, 4, day.year) && take(text, '-') && take(text, 2, day.month) && take(text, '-') &&
@@ -138,7 +173,14 @@ std::optional<DateParts> parse_date(std::string_view text, DateFormat format) {
   if (format == DateFormat::kTime) {
     if (!take_clock(text, time)) return {};
   } else {
-    if (!take_day(text, format, day) || !valid(day)) return {};
+    const bool may_be_named = format == DateFormat::kDayFirst || format == DateFormat::kMonthFirst;
+    std::string_view named = text;
+    if (may_be_named && take_named_day(named, format, day)) {
+      text = named;
+    } else if (!take_day(text, format, day)) {
+      return {};
+    }
+    if (!valid(day)) return {};
     if (!text.empty()) {
       const bool iso = format == DateFormat::kIso;
       if (!(iso && take(text, 'T')) && !take(text, ' ')) return {};

@@ -13,12 +13,13 @@ using DateParts = std::array<double, 4>;
 inline constexpr std::array<std::string_view, 4> kDateParts = {"day", "month", "weekday", "hour"};
 
 /// How dates are written. All but kIso take / . and - between numbers, one or two digits for day and month, and behind
-/// a blank a time as kTime has it.
+/// a blank a time as kTime has it. Where the day or the month is first, the month may be an English name or its first
+/// three letters or more, in any case, and then a blank may stand between the parts too.
 enum class DateFormat {
   kIso,         // 2024-02-29, 2024-02-29T13:30:05.5Z, "2024-02-29 13:30+02:00"
   kYearFirst,   // 2024/2/29
-  kDayFirst,    // 29.2.2024
-  kMonthFirst,  // 2/29/2024
+  kDayFirst,    // 29.2.2024, "29 Feb 2024", 29-February-2024
+  kMonthFirst,  // 2/29/2024, "Feb 29, 2024"
   kTime,        // 13:30, 1:30:05 PM: an hour with its fraction, and no day
 };
 inline constexpr std::array<std::pair<DateFormat, std::string_view>, 5> kDateFormats = {
