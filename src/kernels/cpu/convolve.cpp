@@ -93,6 +93,7 @@ std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, Convolve
   if (is_depthwise(shape)) return depthwise_convolution(shape, kind);
   if (suits_pairs(shape)) return pair_convolution(shape, kind);
   const bool winograd = suits_winograd(shape);
+  if (!winograd && suits_patches(shape, kind)) return patch_convolution(shape, kind);
   if (kind == ConvolveKind::kWeight) return winograd ? winograd_weight_convolution(shape) : weight_convolution(shape);
   if (winograd) return winograd_convolution(shape, kind);
   if (kind == ConvolveKind::kInput && suits_scatter(shape)) return scatter_convolution(shape);
@@ -102,7 +103,8 @@ std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, Convolve
 }  // namespace
 
 bool rounds_itself(const ConvolveShape& shape, ConvolveKind kind) {
-  return is_point(shape, kind) ? PointWay::rounds(shape, kind) : suits_pairs(shape);
+  if (is_point(shape, kind)) return PointWay::rounds(shape, kind);
+  return suits_pairs(shape) || (!suits_winograd(shape) && suits_patches(shape, kind));
 }
 
 Convolve::Convolve(const ConvolveShape& shape, ConvolveKind kind) : way_(way_of(shape, kind)) {}

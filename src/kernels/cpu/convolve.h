@@ -137,6 +137,9 @@ std::shared_ptr<const Convolve::Way> winograd_weight_convolution(const ConvolveS
 /// processor has the instruction. Transformed operands are rounded once more.
 bool suits_pairs(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> pair_convolution(const ConvolveShape& shape, ConvolveKind kind);
+/// Such operands where many outputs share what is read: patches in bfloat16, and one contraction.
+bool suits_patches(const ConvolveShape& shape, ConvolveKind kind);
+std::shared_ptr<const Convolve::Way> patch_convolution(const ConvolveShape& shape, ConvolveKind kind);
 /// As many groups as channels and outputs: vectors along the channels.
 bool is_depthwise(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> depthwise_convolution(const ConvolveShape& shape, ConvolveKind kind);
