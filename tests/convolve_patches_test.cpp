@@ -89,6 +89,23 @@ TEST(ConvolvePatches, AddBiasAndApplyRelu) {
   }
 }
 
+// One tap with a stride: the pixels that it leaves are gathered, and y and w are contractions that round.
+TEST(ConvolvePatches, OneTapWithAStrideRounds) {
+  if (none_here()) GTEST_SKIP() << "no contraction in bfloat16 here";
+  const ConvolveShape shape = rounding({"", 5, {1, 9, 8}, {1, 1, 1}, 40, 37, 1, {1, 2, 3}});
+  for (const ConvolveKind kind : {ConvolveKind::kForward, ConvolveKind::kWeight}) {
+    ASSERT_TRUE(kernels::rounds_itself(shape, kind));
+    const Counts counts = counts_of(shape, kind);
+    const std::vector<float> a = draw<float>(counts.a, 17), b = draw<float>(counts.b, 18);
+    const Exact e = exact(shape, kind, widened(rounded(a)), widened(rounded(b)));
+    const std::vector<float> got = run(shape, kind, a, b);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      ASSERT_LE(std::fabs(got[i] - e.value[i]), e.magnitude[i] * static_cast<double>(e.terms[i]) * 0x1p-24) << i;
+  }
+  EXPECT_FALSE(kernels::rounds_itself(shape, ConvolveKind::kInput));
+  expect_bias_and_relu(shape, 19, "one tap, stride");
+}
+
 // What is not worth it, or not possible, is left to the ways for float32 of operands that were rounded before.
 TEST(ConvolvePatches, AreNotTakenForOtherShapes) {
   const auto taken = [](const Setting& s, ConvolveKind kind) { return kernels::suits_patches(rounding(s), kind); };

@@ -82,9 +82,11 @@ bool has_one_tap(const ConvolveShape& s) {
   return true;
 }
 
-/// Gathering pays where it is little beside the products: not for y, nor for x, most of whose pixels are zero.
+/// Gathering pays for w, and for y where it is rounded; of x, most pixels are zero.
 bool is_point(const ConvolveShape& s, ConvolveKind kind) {
-  return has_one_tap(s) && (s.in == s.out || kind == ConvolveKind::kWeight);
+  if (!has_one_tap(s)) return false;
+  return s.in == s.out || kind == ConvolveKind::kWeight ||
+         (kind == ConvolveKind::kForward && PointWay::rounds(s, kind));
 }
 
 std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, ConvolveKind kind) {
