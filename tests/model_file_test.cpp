@@ -7,11 +7,19 @@
 #include <vector>
 
 #include "pellucid/io.h"
+#include "pellucid/pellucid.h"
 #include "support/files.h"
 #include "support/message.h"
 
 namespace pellucid {
 namespace {
+
+struct Net : nn::Module {
+  nn::Linear hidden{2, 4};
+  nn::Sequential encoder{nn::Linear(4, 3), nn::BatchNorm1d(3)};
+  nn::Parameter scale = ones({3});
+  Array operator()(const Array& x) { return scale * encoder(hidden(x)); }
+};
 
 io::ModelFile model() {
   io::ModelFile file;
@@ -39,6 +47,33 @@ TEST(ModelFile, LoadsWhatWasSavedInCanonicalForm) {
   }
   io::save_model(folder.path("n"), back);
   EXPECT_EQ(content_of(folder.path("m")), content_of(folder.path("n")));
+}
+
+TEST(ModelFile, ModulesAreSavedByTheNamesOfTheirMembers) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("net");
+  Net net;
+  nn::initialize(net, random::key(1));
+  const Array x = random::normal(random::key(2), {20, 2});
+  fit(net, {x, ones({20, 3})}, {.loss = loss::mean_squared_error, .max_epochs = 3});
+  save(net, path);
+  const io::ModelFile file = io::load_model(path);
+  EXPECT_EQ(file.parameters.size(), 9U);
+  EXPECT_TRUE(file.parameters.contains("encoder.1.running_mean"));
+  EXPECT_TRUE(contains(file.network, R"("inputs":2)")) << file.network;
+
+  Net other;
+  load(other, path);
+  EXPECT_TRUE(all(equal(predict(other, x), predict(net, x))).item<bool>());
+
+  nn::Linear wrong(2, 3);
+  EXPECT_PRED2(contains, message_of([&] { load(wrong, path); }),
+               "load: '" + path + "': set_arrays: the module has no 'encoder.0.bias'; its arrays are weight, bias");
+  EXPECT_PRED2(contains, message_of([&] { load(other, folder.path("none")); }), "cannot open");
+  io::write_safetensors(path, {.tensors = {{"scale", zeros({3})}}, .metadata = {}});
+  EXPECT_PRED2(contains, message_of([&] { load(other, path); }), "set_arrays: no value for 'hidden.weight'");
+  load(other, path, /*partial=*/true);
+  EXPECT_TRUE(all(equal(predict(other, x), 0.0)).item<bool>());
 }
 
 TEST(ModelFile, HoldsNothingButWhatItWasGiven) {

@@ -209,9 +209,10 @@ int run_train(TrainOptions options) {
   Parts parts{.options = options, .model = model};
   if (validation.output.defined()) {
     parts.add(validation, tested ? Array() : trained.x, "validation",
-              fmt::format(fmt::runtime(trained.folds ? "on all {} training rows, each by the network that left it out"
-                                                     : "on the {} validation rows, which chose the epoch"),
-                          grouped(validation.y.shape()[0])),
+              trained.folds ? fmt::format("on all {} training rows, each by the network that left it out",
+                                          grouped(validation.y.shape()[0]))
+                            : fmt::format("on the {}, which chose the epoch",
+                                          counted(validation.y.shape()[0], "validation row", "validation rows")),
               tested ? Detail::kMetrics : Detail::kAll);
   }
   if (tested) {

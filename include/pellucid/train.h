@@ -257,6 +257,14 @@ FitResult fit(nn::Ref module, const Dataset& data, const FitOptions& options);
 /// module(x) in evaluation, `batch_size` rows at a time, by one compiled plan. Throws Error for no rows.
 Array predict(nn::Ref module, const Array& x, std::int64_t batch_size = 1024);
 
+/// Writes parameters and buffers under their names, and the module's description: a model file as io::save_model's,
+/// which `pellucid inspect` and Python's `load` open. Throws Error where it cannot be written.
+void save(nn::View module, const std::string& path);
+/// Gives the module the arrays of a safetensors file by their names. Throws Error where it cannot be read, and where
+/// names or shapes are not the module's or, unless `partial`, one of the module's is not there; nothing is replaced
+/// then.
+void load(nn::Ref module, const std::string& path, bool partial = false);
+
 struct Evaluation {
   double loss = 0;
   std::vector<std::pair<std::string, double>> metrics;
