@@ -107,6 +107,17 @@ HWY_INLINE V log_of_sum(D d, V x) {
   }
 }
 
+/// Lanes 0 .. n / 2 plus lanes n / 2 .. n, and so on until one is left.
+template <class D, class V>
+HWY_INLINE hn::TFromD<D> added_halves([[maybe_unused]] D d, V x) {
+  if constexpr (hn::MaxLanes(D()) == 1) {
+    return hn::GetLane(x);
+  } else {
+    const hn::Half<D> half;
+    return added_halves(half, hn::Add(hn::LowerHalf(half, x), hn::UpperHalf(half, x)));
+  }
+}
+
 /// The 16 lanes of a row's sum, in as many vectors as they take.
 template <class T>
 class RowSum {
@@ -122,14 +133,15 @@ class RowSum {
   }
   /// The lanes added by halves.
   HWY_INLINE T total() const {
-    const hn::ScalableTag<T> d;
-    alignas(64) T lane[kSumLanes];
+    hn::Vec<hn::ScalableTag<T>> lane[kVectors];
     HWY_UNROLL(4)
-    for (int i = 0; i < kVectors; ++i) hn::Store(lane_[i], d, lane + i * kLanesOf<T>);
-    for (Size half = kSumLanes / 2; half > 0; half /= 2) {
-      for (Size i = 0; i < half; ++i) lane[i] += lane[i + half];
+    for (int i = 0; i < kVectors; ++i) lane[i] = lane_[i];
+    HWY_UNROLL(2)
+    for (int half = kVectors / 2; half > 0; half /= 2) {
+      HWY_UNROLL(2)
+      for (int i = 0; i < half; ++i) lane[i] = hn::Add(lane[i], lane[i + half]);
     }
-    return lane[0];
+    return added_halves(hn::ScalableTag<T>(), lane[0]);
   }
 
  private:

@@ -34,21 +34,27 @@ struct Slot {
   }
 };
 
-/// Turns the scores of one query into weights against the new maximum of its row; what was summed under the old one is
-/// scaled down.
+/// Scales and masks the scores of one query; the greatest.
 template <class T>
-HWY_INLINE void weigh(const Scores<T>& scores, T* s, Size visible, Size columns, T& maximum, T& sum, T* out,
-                      Size out_size) {
+HWY_INLINE T scale(const Scores<T>& scores, T* s, Size visible, Size columns) {
   const hn::ScalableTag<T> d;
-  constexpr Size lanes = kLanesOf<T>;
   auto most = hn::Set(d, -kInfinity<T>);
-  for (Size j = 0; j < columns; j += lanes) {
+  for (Size j = 0; j < columns; j += kLanesOf<T>) {
     const auto x = scores.at(s, j, visible - j);
     hn::Store(x, d, s + j);
     most = hn::Max(x, most);
   }
+  return hn::GetLane(hn::MaxOfLanes(d, most));
+}
+
+/// Turns the scaled scores of one query into weights against the new maximum of its row; what was summed under the old
+/// one is scaled down.
+template <class T>
+HWY_INLINE void weigh(T* s, Size columns, T most, T& maximum, T& sum, T* out, Size out_size) {
+  const hn::ScalableTag<T> d;
+  constexpr Size lanes = kLanesOf<T>;
   const T before = maximum;
-  const T now = std::max(before, hn::GetLane(hn::MaxOfLanes(d, most)));
+  const T now = std::max(before, most);
   maximum = now;
   const auto shift = hn::Set(d, now == -kInfinity<T> ? T{0} : now);
   RowSum<T> row;
@@ -122,11 +128,16 @@ void run_piece(const Call<T>& call, T* out, T* log_sum_exp, Size batch, Size hea
       const Size seen = call.visible(row + rows - 1, first, n);
       if (seen == 0) continue;
       multiply(q + row * call.q_row, call.q_row, Size{1}, rows, keys, kPitch, seen, shape.width, scores, kPitch, false);
+      // In two passes over the rows: each waits for its greatest score, and the rows behind it need not.
+      const Size columns = rounded_up(seen, kSumLanes);
+      T most[kRows];
       for (Size i = 0; i < rows; ++i) {
-        const Size query = row + i;
-        weigh(Scores<T>(call, batch, head, query, first), scores + i * kPitch, call.visible(query, first, seen),
-              rounded_up(seen, kSumLanes), maxima[query - row0], sums[query - row0], out_head + query * call.out_row,
-              out_size);
+        most[i] = scale(Scores<T>(call, batch, head, row + i, first), scores + i * kPitch,
+                        call.visible(row + i, first, seen), columns);
+      }
+      for (Size i = 0; i < rows; ++i) {
+        weigh(scores + i * kPitch, columns, most[i], maxima[row + i - row0], sums[row + i - row0],
+              out_head + (row + i) * call.out_row, out_size);
       }
       multiply(scores, kPitch, Size{1}, rows, values, value_row, out_size, seen, out_head + row * call.out_row,
                call.out_row, true);

@@ -26,7 +26,7 @@ inline constexpr Size kManyPairs = 8;
 
 /// Where the parts of a thread's scratch memory begin, in elements.
 struct GradientSlot {
-  Size keys_turned = 0, values_turned, keys, q, g, weights, slopes, dk, dv, size;
+  Size keys_turned = 0, values_turned, keys, q, g, weights, slopes, dk, dv, deltas, size;
   explicit GradientSlot(const AttentionShape& s) {
     const Size width = padded(s.width), value_width = padded(s.value_width);
     values_turned = rounded_up(s.width * kPitch, 16) + 16;
@@ -37,7 +37,8 @@ struct GradientSlot {
     slopes = weights + kBlock * kPitch + 16;
     dk = slopes + kBlock * kPitch + 16;
     dv = dk + kAttentionKeys * width + 16;
-    size = dv + kAttentionKeys * value_width + 16;
+    deltas = dv + kAttentionKeys * value_width + 16;
+    size = deltas + rounded_up(s.heads / s.groups * s.queries, 16);
   }
 };
 
@@ -75,12 +76,17 @@ HWY_INLINE void slope(const Scores<T>& scores, T* s, T* dp, Size visible, Size c
   // A row without keys has weights 0: exp(-inf - inf).
   const auto shift = hn::Set(d, log_sum_exp == -kInfinity<T> ? kInfinity<T> : log_sum_exp);
   const auto mean = hn::Set(d, delta), scale = hn::Set(d, scores.scale);
-  for (Size j = 0; j < columns; j += kLanesOf<T>) {
+  Size j = 0;
+  for (; j < visible; j += kLanesOf<T>) {
     const auto p = exp_below(d, hn::Sub(scores.at(s, j, visible - j), shift));
     hn::Store(p, d, s + j);
     const auto ds = hn::Mul(hn::Mul(p, hn::Sub(hn::Load(d, dp + j), mean)), scale);
-    const auto there = hn::FirstN(d, static_cast<std::size_t>(std::clamp<Size>(visible - j, 0, kLanesOf<T>)));
+    const auto there = hn::FirstN(d, static_cast<std::size_t>(std::min<Size>(visible - j, kLanesOf<T>)));
     hn::Store(hn::IfThenElseZero(there, ds), d, dp + j);
+  }
+  for (; j < columns; j += kLanesOf<T>) {
+    hn::Store(hn::Zero(d), d, s + j);
+    hn::Store(hn::Zero(d), d, dp + j);
   }
 }
 
@@ -99,6 +105,7 @@ class GradientPiece {
   void run() {
     const AttentionShape& shape = call_.shape;
     if (piece_.queries) clear_queries();
+    find_deltas();
     for (Size first = piece_.key0; first < piece_.key1; first += kAttentionKeys) {
       first_ = first;
       n_ = std::min(kAttentionKeys, piece_.key1 - first);
@@ -134,6 +141,19 @@ class GradientPiece {
     }
   }
 
+  /// Of each row, the sum of g out: the mean of its slopes by weight.
+  void find_deltas() {
+    const AttentionShape& shape = call_.shape;
+    for (Size head = piece_.head0; head < piece_.head1; ++head) {
+      T* const delta = deltas(head);
+      for (Size row = piece_.row0; row < piece_.row1; ++row) {
+        const Size at = position(row) * call_.out_row + head * shape.value_width;
+        delta[row] = dot(call_.out + at, call_.g + at, shape.value_width);
+      }
+    }
+  }
+  T* deltas(Size head) const { return slot_ + at_.deltas + (head - piece_.head0) * call_.shape.queries; }
+
   void run_block(Size head, Size row0, Size rows) {
     if (call_.visible(row0 + rows - 1, first_, n_) == 0) return;
     const AttentionShape& shape = call_.shape;
@@ -143,7 +163,7 @@ class GradientPiece {
     T* const slopes = slot_ + at_.slopes;
     const T* const q_rows = call_.q + position(row0) * call_.q_row + head * shape.width;
     const T* const g_rows = call_.g + position(row0) * call_.out_row + head * shape.value_width;
-    const T* const out_rows = call_.out + position(row0) * call_.out_row + head * shape.value_width;
+    const T* const delta = deltas(head);
     pack_straight(q, width(), q_rows, call_.q_row, rows, shape.width);
     pack_straight(g, value_width(), g_rows, call_.out_row, rows, shape.value_width);
     Size begin = rows;  // the first row that sees any of these keys
@@ -159,10 +179,9 @@ class GradientPiece {
                shape.value_width, ds, kPitch, false);
       for (Size r = 0; r < count; ++r) {
         const Size query = row0 + i + r;
-        const T delta = dot(out_rows + (i + r) * call_.out_row, g_rows + (i + r) * call_.out_row, shape.value_width);
         slope(Scores<T>(call_, piece_.batch, head, query, first_), p + r * kPitch, ds + r * kPitch,
               call_.visible(query, first_, seen), rounded_up(n_, kSumLanes),
-              call_.log_sum_exp[position(query) * shape.heads + head], delta);
+              call_.log_sum_exp[position(query) * shape.heads + head], delta[query]);
       }
       if (piece_.queries) {
         multiply(ds, kPitch, Size{1}, count, slot_ + at_.keys, width(), shape.width, seen,
