@@ -82,6 +82,26 @@ TEST(ConvolvePatches, HaveTheSameBitsOnAnyNumberOfThreadsAndOfRoundedOperands) {
   set_threads(before);
 }
 
+// A picture alone has the bits that it has among others: forward, and the gradient of the picture.
+TEST(ConvolvePatches, OnePictureHasTheBitsThatItHasAmongOthers) {
+  if (none_here()) GTEST_SKIP() << "no contraction in bfloat16 here";
+  Setting s = {"small", 9, {1, 5, 4}, {1, 3, 3}, 64, 64, 1, {1, 2, 2}, {0, 1, 1}, {0, 1, 1}};
+  const ConvolveShape all = rounding(s);
+  s.n = 1;
+  const ConvolveShape one = rounding(s);
+  for (const ConvolveKind kind : {ConvolveKind::kForward, ConvolveKind::kInput}) {
+    const Counts counts = counts_of(all, kind);
+    const std::vector<float> a = draw<float>(counts.a, 20), b = draw<float>(counts.b, 21);
+    const std::vector<float> together = run(all, kind, a, b);
+    for (Size i = 0; i < all.n; ++i) {
+      const Size from = counts.a / all.n, to = counts.result / all.n;
+      const std::vector<float> alone = run(one, kind, {a.begin() + i * from, a.begin() + (i + 1) * from}, b);
+      EXPECT_EQ(std::memcmp(alone.data(), together.data() + i * to, alone.size() * sizeof(float)), 0)
+          << "picture " << i << " kind " << static_cast<int>(kind);
+    }
+  }
+}
+
 TEST(ConvolvePatches, AddBiasAndApplyRelu) {
   if (none_here()) GTEST_SKIP() << "no contraction in bfloat16 here";
   for (const Setting& s : patch_settings()) {

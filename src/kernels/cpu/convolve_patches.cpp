@@ -283,10 +283,8 @@ bool suits_patches(const ConvolveShape& s, ConvolveKind kind) {
   const Sides sides(s, kind);
   if (sides.others < kLeastOutputs || sides.channels < kLeastChannels) return false;
   if (sides.most_patches() * (s.batch == 1 ? 1 : s.batch * s.n) > kMostPatches) return false;
-  return std::all_of(sides.grids.begin(), sides.grids.end(), [&](const Grid& grid) {
-    const Size rows = s.n * grid[0].count * grid[1].count * grid[2].count;
-    return rows >= kLeastOutputs && Patches::taps_of(grid) > 0;
-  });
+  return std::all_of(sides.grids.begin(), sides.grids.end(),
+                     [](const Grid& grid) { return Patches::taps_of(grid) > 0; });
 }
 
 std::shared_ptr<const Convolve::Way> patch_convolution(const ConvolveShape& shape, ConvolveKind kind) {
