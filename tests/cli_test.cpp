@@ -334,6 +334,9 @@ TEST(Program, ExplainsItself) {
   const Outcome ops = place.run("ops");
   EXPECT_EQ(ops.status, 0);
   EXPECT_TRUE(has(ops.out, "tanh")) << ops.out;
+  std::istringstream text(ops.out);
+  for (std::string line; std::getline(text, line);) EXPECT_LE(line.size(), 120U) << line;
+  EXPECT_TRUE(has(place.run("ops contract").out, "shapes: (..., m, k), (..., k, n) -> (..., m, n)\ntypes: int32,"));
   EXPECT_EQ(lines_of(place.run("ops tanh --json").out)[0]["differentiable"], true);
 }
 

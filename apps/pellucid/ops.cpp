@@ -40,18 +40,20 @@ int run(const OpsOptions& options) {
     }
     return kDone;
   }
+  if (!options.name.empty()) {
+    const ops::Record& record = *records[0];
+    say("{}: {}\nshapes: {}\ntypes: {}\n{}\n", record.name, record.summary, record.shapes, types_of(record),
+        record.differentiable ? "differentiable" : "not differentiable");
+    return kDone;
+  }
   std::vector<std::vector<std::string>> rows;
   for (const ops::Record* record : records) {
-    rows.push_back({std::string(record->name), std::string(record->shapes), record->differentiable ? "d" : "",
-                    std::string(record->summary)});
+    rows.push_back({std::string(record->name), record->differentiable ? "d" : "", std::string(record->summary)});
   }
   say(aligned(rows, {}, ""));
-  if (options.name.empty()) {
-    say("\n{} primitive operations, from their records; d: differentiable. All others are composed of them.\n",
-        records.size());
-  } else {
-    say("types: {}\n", types_of(*records[0]));
-  }
+  say("\n{} primitive operations, from their records; d: differentiable. All others are composed of them.\n"
+      "`pellucid ops NAME` has the shapes and types of one.\n",
+      records.size());
   return kDone;
 }
 
