@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -108,6 +109,33 @@ TEST(Kinds, DatesOfEachFormatAreReadOrRefused) {
   }
 }
 
+TEST(Kinds, LongTailsGoOnAsTheirLogarithm) {
+  const auto column = [](int far, int times) {
+    std::string text = "n,y\n";
+    for (int i = 0; i < 400; ++i) {
+      text += std::to_string(i < times ? far : i % 101) + "," + std::to_string(i % 7) + ".5\n";
+    }
+    return text;
+  };
+  const Preprocessing fitted = fit(column(1000, 8));
+  const data::Number& number = fitted.features[0].numbers[0];
+  EXPECT_TRUE(number.log_tails);
+  EXPECT_FALSE(number.clip);
+  const Values x = encode(fitted, "n\n1000\n-1000\n1e300\n\"\"\n").x.to_vector<float>();
+  EXPECT_FLOAT_EQ(x[0], static_cast<float>(3 * std::asinh((1000 - number.center) / number.spread / 3)));
+  EXPECT_FLOAT_EQ(x[1], static_cast<float>(3 * std::asinh((-1000 - number.center) / number.spread / 3)));
+  EXPECT_GT(x[2], 1000);
+  EXPECT_TRUE(std::isfinite(x[2]));
+  EXPECT_EQ(x[3], 0);
+
+  const Preprocessing again = data::preprocessing_from_json(data::to_json(fitted));
+  EXPECT_TRUE(again.features[0].numbers[0].log_tails);
+
+  EXPECT_TRUE(fit(column(100, 8)).features[0].numbers[0].clip) << "no tail";
+  EXPECT_TRUE(fit(column(1000, 1)).features[0].numbers[0].clip) << "one far value may be an error";
+  EXPECT_TRUE(fit(column(-1000, 8)).features[0].numbers[0].log_tails) << "below";
+}
+
 std::string many_cities(int rows) {
   std::string text = "city,y\n";
   for (int i = 0; i < rows; ++i) {
@@ -176,6 +204,11 @@ TEST(Kinds, RunningTextIsHashedByItsWords) {
   EXPECT_EQ(row(4), red);
   // Of few rows, few words, or words that never come again, nothing can be learned.
   EXPECT_TRUE(contains(message_of([] { fit(stories(90)); }), "'story' is an identifier: another text in each row"));
+  std::string codes = "place,y\n";
+  for (int i = 0; i < 300; ++i)
+    codes += std::to_string(i % 150 % 7) + ":" + std::to_string(i % 150) + ":3," + std::to_string(i % 5) + ".5\n";
+  EXPECT_TRUE(contains(message_of([&] { fit(codes); }), "'place' has 150 different texts, none in 8 training rows"))
+      << "numbers are no words";
 }
 
 TEST(Kinds, DamagedDescriptionsAreRefused) {

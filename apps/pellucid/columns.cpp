@@ -58,7 +58,9 @@ std::string how_used(const data::Feature& feature) {
         break;
       }
       how = fmt::format("(x - {:.6g}) / {:.6g}{}", feature.numbers[0].center, feature.numbers[0].spread,
-                        feature.numbers[0].clip ? ", clipped smoothly to (-3, 3)" : "");
+                        feature.numbers[0].clip        ? ", clipped smoothly to (-3, 3)"
+                        : feature.numbers[0].log_tails ? ", tails by their logarithm"
+                                                       : "");
       break;
     case data::Feature::Kind::kBinary:
     case data::Feature::Kind::kBoolean:

@@ -128,6 +128,7 @@ std::vector<double> times_of(const Table& table, const std::string& column);
 enum class Scaling {
   kRobust,  // (x - median) / (quartile distance), or half the range where that is 0; then smoothly clipped to (-3, 3):
             // z / sqrt(1 + (z / 3)^2). As in RealMLP (Holzmueller, Grinsztajn, Steinwart 2024, "Better by default").
+            // Where one value in 200 on a side has |z| > 5, 3 asinh(z / 3) instead: tails go on, as their logarithm.
   kStandard,  // (x - mean) / standard deviation
   kQuantile,  // the quantile of the normal distribution at x's share among the training values, within (-2.67, 2.67)
   kNone,      // x; 0 where missing
@@ -151,9 +152,10 @@ struct PreprocessOptions {
 
 /// One number that is a part of a column's value, and how it is brought to scale.
 struct Number {
-  double center = 0;  // subtracted; also what a missing value counts as
-  double spread = 1;  // divided by
-  bool clip = true;   // smoothly, to (-3, 3)
+  double center = 0;       // subtracted; also what a missing value counts as
+  double spread = 1;       // divided by
+  bool clip = true;        // smoothly, to (-3, 3)
+  bool log_tails = false;  // instead of that: 3 asinh(z / 3)
   /// kQuantile: training values at the shares (i + 1/2) / 128, ascending; center and spread are then not used, and a
   /// missing value counts as the median. Empty otherwise.
   std::vector<double> knots = {};

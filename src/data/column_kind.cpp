@@ -90,10 +90,12 @@ std::vector<std::string> boolean_levels(const io::Column& column, const std::vec
 bool is_running_text(const io::Column& column, const std::vector<std::size_t>& seen, std::size_t rows) {
   constexpr std::size_t kFewRows = 100;
   if (rows < kFewRows) return false;
+  const auto is_letter = [](unsigned char c) { return c >= 0x80 || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); };
   std::unordered_set<std::uint64_t> words;
   std::size_t count = 0;
   for (const std::size_t level : seen) {
     each_word(column.levels[level], [&](std::string_view word) {
+      if (!std::any_of(word.begin(), word.end(), is_letter)) return;  // numbers alone are a code
       words.insert(hash_of(word));
       ++count;
     });

@@ -36,7 +36,7 @@ std::optional<DateFormat> date_format_of(const io::Column& column, const std::ve
 std::vector<std::string> boolean_levels(const io::Column& column, const std::vector<std::size_t>& seen);
 
 /// Running text, three words or more on average of which some come again, can be learned from by its words; in 100 rows
-/// or more.
+/// or more. A word has a letter: what is of numbers alone, as 2:3:11, is a code.
 bool is_running_text(const io::Column& column, const std::vector<std::size_t>& seen, std::size_t rows);
 
 }  // namespace pellucid::data

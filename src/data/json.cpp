@@ -124,6 +124,7 @@ Json to_json(const Feature& feature) {
   }
   for (const Number& number : feature.numbers) {
     Json item = {{"center", number.center}, {"spread", number.spread}, {"clip", number.clip}};
+    if (number.log_tails) item["log_tails"] = true;
     if (!number.knots.empty()) item["knots"] = number.knots;
     json["numbers"].push_back(std::move(item));
   }
@@ -137,6 +138,7 @@ Json to_json(const Feature& feature) {
 Number read_number(const Json& json) {
   Number number{
       .center = get<double>(json, "center"), .spread = positive(json, "spread"), .clip = get<bool>(json, "clip")};
+  if (json.contains("log_tails")) number.log_tails = get<bool>(json, "log_tails");
   if (!json.contains("knots")) return number;
   const Json& knots = json["knots"];
   if (!knots.is_array() || knots.size() != kKnots) damaged(base::format("'knots' is no list of {} numbers", kKnots));

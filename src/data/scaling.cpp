@@ -10,7 +10,7 @@
 namespace pellucid::data {
 namespace {
 
-constexpr double kMost = 1e30, kClip = 3;
+constexpr double kMost = 1e30, kClip = 3, kFar = 5;
 
 // The quantiles of the normal distribution at the shares (i + 1/2) / kKnots, by the engine's own erfinv.
 std::vector<double> normal_quantiles() {
@@ -62,7 +62,9 @@ std::optional<Number> fit_number(std::vector<double> values, Scaling scaling) {
     number.center = quantile(values, 0.5);
     const double quartiles = quantile(values, 0.75) - quantile(values, 0.25);
     number.spread = quartiles > 0 ? quartiles : range / 2;
-    number.clip = true;
+    const double far = std::max(quantile(values, 0.995) - number.center, number.center - quantile(values, 0.005));
+    number.log_tails = far / number.spread > kFar;
+    number.clip = !number.log_tails;
   } else if (scaling == Scaling::kStandard) {
     const auto count = static_cast<double>(values.size());
     number.center = std::accumulate(values.begin(), values.end(), 0.0) / count;
@@ -92,6 +94,11 @@ void scale(const Number& number, std::span<double> values) {
       const double t = z / kClip;
       const double clipped = z / std::sqrt(1 + t * t);
       z = std::abs(z) > 1e9 ? std::copysign(kClip, z) : clipped;  // beyond it (z / 3)^2 could overflow
+    }
+  } else if (number.log_tails) {
+    for (double& z : values) {
+      const double t = std::min(std::abs(z) / kClip, 1e150);  // beyond it its square would overflow
+      z = std::copysign(kClip * std::log(t + std::sqrt(1 + t * t)), z);
     }
   } else {
     for (double& z : values) z = std::abs(z) > kMost ? std::copysign(kMost, z) : z;

@@ -139,7 +139,7 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
                                                                                        : 0.04);
     recipe.weight_decay = options.weight_decay.value_or(0);
     recipe.batch = options.batch.value_or(rows < 700 ? 32 : rows < 2000 ? 64 : rows < 4000 ? 128 : 256);
-    recipe.epochs = options.epochs.value_or(40);
+    recipe.epochs = options.epochs.value_or(rows < 2000 ? 160 : 40);
   } else {
     recipe.hidden = options.hidden.value_or(pictures ? std::vector<std::int64_t>{256, 128}
                                                      : std::vector<std::int64_t>{256, 256, 256});

@@ -20,11 +20,13 @@ MAX_LEVELS, MIN_COUNT = 64, 8
 def robust(values):
     low, middle, high = np.percentile(values, [25, 50, 75])
     spread = high - low if high > low else (max(values) - min(values)) / 2
-    return middle, spread, True
+    ends = np.percentile(values, [0.5, 99.5])
+    far = max(ends[1] - middle, middle - ends[0]) / spread
+    return middle, spread, "logarithm" if far > 5 else "clip"
 
 
 def standard(values):
-    return np.mean(values), np.std(values), False
+    return np.mean(values), np.std(values), ""
 
 
 KNOTS = (np.arange(128) + 0.5) / 128
@@ -41,9 +43,11 @@ def scale(fit, x):
     if len(fit) == len(KNOTS):
         same = np.flatnonzero(fit == x)
         return (PLACES[same[0]] + PLACES[same[-1]]) / 2 if len(same) else np.interp(x, fit, PLACES)
-    center, spread, clip = fit
+    center, spread, tails = fit
     z = (x - center) / spread
-    return z / np.sqrt(1 + (z / 3) ** 2) if clip else z
+    if tails == "logarithm":
+        return 3 * np.arcsinh(z / 3)
+    return z / np.sqrt(1 + (z / 3) ** 2) if tails == "clip" else z
 
 
 def number(text):
