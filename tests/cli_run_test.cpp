@@ -178,7 +178,7 @@ TEST(Run, RefusesWhatIsNoRun) {
   place.write("run/run.json",
               R"({"format":1,"options":{"epochs":["many"]},"model":"m","state":"training","temporary":false})");
   EXPECT_EQ(place.run("train --resume run").status, 2);
-  expect("train", 2, "data is required; `pellucid train --help` explains the options");
+  expect("train", 2, "DATA is missing; `pellucid train --help` has examples");
 }
 
 TEST(Run, MayBeMovedAndMakesItsModelAgain) {

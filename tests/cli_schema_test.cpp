@@ -136,7 +136,7 @@ TEST(CliSchema, SaysWhatIsWrong) {
                              "--scaling quantile", "--oof o.csv"}) {
     const Outcome outcome = place.run(std::string("train pictures ") + option);
     EXPECT_EQ(outcome.status, 2);
-    EXPECT_TRUE(contains(outcome.err, "are for tables, and 'pictures' holds pictures")) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "is for tables, and 'pictures' holds pictures; leave it out")) << outcome.err;
   }
   ASSERT_EQ(place.run("train pictures --epochs 1 --hidden 4 --quiet").status, 0);
   EXPECT_EQ(place.run("schema pictures.safetensors").err,
