@@ -4,16 +4,10 @@
 #include <cstdio>
 #include <cstring>
 
-#include "pellucid/threads.h"
 #include "support/convolutions.h"
 
 namespace pellucid {
 namespace {
-
-std::vector<float> rounded(std::vector<float> x) {
-  for (float& v : x) v = array::to_float(array::to_bfloat16(v));
-  return x;
-}
 
 const std::vector<Setting>& pair_settings() {
   static const std::vector<Setting> list = {
@@ -50,27 +44,14 @@ TEST(ConvolvePairs, AreAsExactAsRoundedOperandsWithinFour) {
 }
 
 TEST(ConvolvePairs, HaveTheSameBitsOnAnyNumberOfThreadsAndOfRoundedOperands) {
-  const int before = threads();
   std::vector<Setting> list = pair_settings();
   list.push_back({"large", 8, {1, 32, 32}, {1, 3, 3}, 64, 64, 1, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}});
   for (const Setting& s : list) {
     ConvolveShape shape = shape_of(s);
     shape.rounded = true;
     if (!kernels::suits_pairs(shape)) GTEST_SKIP() << "no dot products of pairs here";
-    for (const ConvolveKind kind : kKinds) {
-      ASSERT_TRUE(kernels::rounds_itself(shape, kind));
-      const Counts counts = counts_of(shape, kind);
-      const std::vector<float> a = draw<float>(counts.a, 14), b = draw<float>(counts.b, 15);
-      const std::vector<float> first = run(shape, kind, rounded(a), rounded(b));
-      for (const int n : {1, 2, 3, 7}) {
-        set_threads(n);
-        const std::vector<float> got = run(shape, kind, a, b);
-        EXPECT_EQ(std::memcmp(got.data(), first.data(), got.size() * sizeof(float)), 0)
-            << s.name << " kind " << static_cast<int>(kind) << " on " << n << " threads";
-      }
-    }
+    expect_same_bits_rounded(shape, s.name);
   }
-  set_threads(before);
 }
 
 TEST(ConvolvePairs, AddBiasAndApplyRelu) {

@@ -4,16 +4,10 @@
 
 #include <cstring>
 
-#include "pellucid/threads.h"
 #include "support/convolutions.h"
 
 namespace pellucid {
 namespace {
-
-std::vector<float> rounded(std::vector<float> x) {
-  for (float& v : x) v = array::to_float(array::to_bfloat16(v));
-  return x;
-}
 
 const std::vector<Setting>& patch_settings() {
   static const std::vector<Setting> list = {
@@ -63,23 +57,7 @@ TEST(ConvolvePatches, AreAsExactAsRoundedOperands) {
 
 TEST(ConvolvePatches, HaveTheSameBitsOnAnyNumberOfThreadsAndOfRoundedOperands) {
   if (none_here()) GTEST_SKIP() << "no contraction in bfloat16 here";
-  const int before = threads();
-  for (const Setting& s : patch_settings()) {
-    const ConvolveShape shape = rounding(s);
-    for (const ConvolveKind kind : kKinds) {
-      ASSERT_TRUE(kernels::rounds_itself(shape, kind));
-      const Counts counts = counts_of(shape, kind);
-      const std::vector<float> a = draw<float>(counts.a, 14), b = draw<float>(counts.b, 15);
-      const std::vector<float> first = run(shape, kind, rounded(a), rounded(b));
-      for (const int n : {1, 2, 3, 7}) {
-        set_threads(n);
-        const std::vector<float> got = run(shape, kind, a, b);
-        EXPECT_EQ(std::memcmp(got.data(), first.data(), got.size() * sizeof(float)), 0)
-            << s.name << " kind " << static_cast<int>(kind) << " on " << n << " threads";
-      }
-    }
-  }
-  set_threads(before);
+  for (const Setting& s : patch_settings()) expect_same_bits_rounded(rounding(s), s.name);
 }
 
 // A picture alone has the bits that it has among others: forward, and the gradient of the picture.

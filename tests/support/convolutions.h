@@ -14,6 +14,7 @@
 
 #include "array/node.h"
 #include "kernels/cpu/convolve.h"
+#include "pellucid/threads.h"
 
 namespace pellucid {
 
@@ -174,6 +175,30 @@ inline std::vector<float> direct_sum(const ConvolveShape& shape, ConvolveKind ki
   way->run(direct.data(), a.data(), b.data(), nullptr,
            memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64));
   return direct;
+}
+
+inline std::vector<float> rounded(std::vector<float> x) {
+  for (float& v : x) v = array::to_float(array::to_bfloat16(v));
+  return x;
+}
+
+/// A shape whose operands are rounded: the same bits on any number of threads, and of operands that were rounded
+/// before.
+inline void expect_same_bits_rounded(const ConvolveShape& shape, const std::string& name) {
+  const int before = threads();
+  for (const ConvolveKind kind : kKinds) {
+    ASSERT_TRUE(kernels::rounds_itself(shape, kind));
+    const Counts counts = counts_of(shape, kind);
+    const std::vector<float> a = draw<float>(counts.a, 14), b = draw<float>(counts.b, 15);
+    const std::vector<float> first = run(shape, kind, rounded(a), rounded(b));
+    for (const int n : {1, 2, 3, 7}) {
+      set_threads(n);
+      const std::vector<float> got = run(shape, kind, a, b);
+      EXPECT_EQ(std::memcmp(got.data(), first.data(), got.size() * sizeof(float)), 0)
+          << name << " kind " << static_cast<int>(kind) << " on " << n << " threads";
+    }
+  }
+  set_threads(before);
 }
 
 /// The forward result with a bias and relu is the plain one, plus the row, where that is above 0.
