@@ -62,6 +62,10 @@ TEST(Options, WithoutTheirValue) {
   expect_refusal(place.run("train data.csv --run --target kind"),
                  "--run has no value; write --run FOLDER, or leave it out");
   expect_refusal(place.run("train data.csv --hidden= --target kind"), "--hidden has no value; write --hidden SIZES");
+  for (const char* sizes : {"3,,4", ",3", "3,"}) {
+    expect_refusal(place.run(std::string("train data.csv --target kind --hidden ") + sizes),
+                   std::string("--hidden: '") + sizes + "' has an empty place; write one comma between two values");
+  }
   expect_refusal(place.run("train data.csv --target"), "--target has no value; write --target COLUMN");
   expect_refusal(place.run("evaluate m data.csv --report"), "--report has no value");
 }

@@ -96,10 +96,18 @@ void check_values(const CLI::App& verb, const std::vector<std::string>& words) {
     const CLI::Option* option = option_of(word);
     if (option == nullptr || option->get_items_expected_min() == 0) continue;
     const std::size_t equals = word.find('=');
-    if (equals != std::string::npos && equals + 1 < word.size()) continue;
-    if (equals == std::string::npos && i + 1 < words.size() && option_of(words[i + 1]) == nullptr) continue;
     const std::string name = word.substr(0, equals);
-    usage("{} has no value; write {} {}, or leave it out", name, name, option->get_type_name());
+    std::string value;
+    if (equals != std::string::npos) {
+      value = word.substr(equals + 1);
+    } else if (i + 1 < words.size() && option_of(words[i + 1]) == nullptr) {
+      value = words[i + 1];
+    }
+    if (value.empty()) usage("{} has no value; write {} {}, or leave it out", name, name, option->get_type_name());
+    const bool list = option->get_delimiter() == ',';
+    if (list && (value.front() == ',' || value.back() == ',' || value.find(",,") != std::string::npos)) {
+      usage("{}: '{}' has an empty place; write one comma between two values", name, io::shown(value));
+    }
   }
 }
 

@@ -27,7 +27,8 @@ CLI::Validator place_among(std::vector<std::string> names);
 CLI::Validator yes_or_no();
 
 /// Throws UsageError for an option that takes a value and has none: "--run" before another option, "--run=", or at the
-/// end. The parser takes the next word for the value, whatever it is. `words` are those behind the verb.
+/// end (the parser takes the next word for the value, whatever it is); and for a list with an empty place, as 3,,4.
+/// `words` are those behind the verb.
 void check_values(const CLI::App& verb, const std::vector<std::string>& words);
 
 }  // namespace pellucid::cli
