@@ -51,7 +51,6 @@ class Patches {
     return taps;
   }
   const Grid& grid() const { return grid_; }
-  Size taps() const { return taps_; }
   Size positions() const { return positions_; }
   Size columns() const { return taps_ * channels_; }
 
