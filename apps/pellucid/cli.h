@@ -32,6 +32,16 @@ template <class... Args>
   throw UsageError(fmt::format(format, std::forward<Args>(args)...));
 }
 
+/// A signal ended what is not gone on with later: exit status kSignal + signal.
+class Interrupted : public std::runtime_error {
+ public:
+  Interrupted(int signal, const std::string& what) : std::runtime_error(what), signal_(signal) {}
+  int signal() const { return signal_; }
+
+ private:
+  int signal_;
+};
+
 /// What a verb does once the command line has been read; gives the exit status.
 using Action = std::function<int()>;
 

@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "assess.h"
-#include "base/fail.h"
 #include "pellucid/io.h"
 #include "pellucid/metrics.h"
 #include "report.h"
@@ -56,7 +55,7 @@ Json run_folds(const TrainOptions& options, const io::Table& table, const std::s
       flush();
     }
   });
-  if (folds.predictions.columns.empty()) base::fail("interrupted in the folds; no model was written");
+  if (folds.signal != 0) throw Interrupted(folds.signal, "interrupted in the folds; no model was written");
   Json record = {{"folds", options.folds}};
   std::string text;
   for (std::size_t m = 0; m < each.front().size(); ++m) {

@@ -135,6 +135,8 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const UsageError& error) {
     return complain(error.what(), kUsage);
+  } catch (const Interrupted& error) {
+    return complain(error.what(), kSignal + error.signal());
   } catch (const pellucid::OptionError& error) {
     return complain(as_option(error.what()).c_str(), kUsage);
   } catch (const pellucid::Error& error) {

@@ -201,10 +201,11 @@ struct FoldsFit {
   data::Rows rows;             // all labelled rows, ascending
   std::vector<int> fold;       // that held out each of them, from 0
   io::Table predictions;       // for each of them, as data::decode_predictions
+  int signal = 0;              // where interrupted: its number
 };
 /// Trains `count` models, each with one of as many parts held out for the test: by classes, or by whole groups;
-/// `on_fold` is called after each. After an interrupt, the models so far, and no predictions. Throws as fit_table, and
-/// OptionError for a time or a test.
+/// `on_fold` is called after each. After an interrupt, the models that came to their end, and no predictions. Throws as
+/// fit_table, and OptionError for a time or a test.
 FoldsFit fit_folds(const io::Table& table, const std::string& target, int count, const TableOptions& options = {},
                    const std::function<void(int fold, const TableFit& fit)>& on_fold = {});
 /// Columns row (from 1), fold (from 1), the target, "predicted TARGET", and those of data::decode_predictions.

@@ -4,6 +4,7 @@
 #include "pellucid/tabular.h"
 #include "tables/recipe.h"
 #include "tables/rows.h"
+#include "train/interrupt.h"
 
 namespace pellucid {
 
@@ -33,18 +34,24 @@ FoldsFit fit_folds(const io::Table& table, const std::string& target, int count,
   FoldsFit result;
   std::vector<io::Table> parts;
   const std::vector<data::Split> folds = make_folds(table, target, chosen, count);
+  const train::InterruptScope interrupt(options.catch_interrupt);  // between two trainings too
   for (std::size_t f = 0; f < folds.size(); ++f) {
     TableOptions own = options;
     own.optimizer_states = nullptr;
     own.test_rows = folds[f].held_out;
     own.checkpoint = {};
     TableFit fit = fit_table(table, target, own);
+    if (fit.training.reason == Reason::kInterrupted) {
+      result.signal = fit.training.signal;
+      return result;
+    }
     parts.push_back(data::decode_predictions(fit.model.target(), fit.test.output));
     result.rows.insert(result.rows.end(), fit.test.rows.begin(), fit.test.rows.end());
     for (std::size_t i = 0; i < fit.test.rows.size(); ++i) result.fold.push_back(static_cast<int>(f));
     result.fits.push_back(std::move(fit));
     if (on_fold) on_fold(static_cast<int>(f), result.fits.back());
-    if (result.fits.back().training.reason == Reason::kInterrupted) return result;
+    result.signal = interrupt.signal();
+    if (result.signal != 0) return result;
   }
   // Every fold knows the same classes, so that the columns are the same; rows go back to the table's order.
   std::vector<std::size_t> order(result.rows.size());

@@ -34,13 +34,15 @@ std::string content_of(const fs::path& path) {
   return text.str();
 }
 
-pid_t start(const fs::path& folder, const std::string& command) {
+// Standard output goes to `sink`; -1: to a file, which `finish` reads.
+pid_t start(const fs::path& folder, const std::string& command, int sink = -1) {
   const std::string out = (folder / ".out").string();
   const std::string err = (folder / ".err").string();
   const pid_t child = ::fork();
   if (child != 0) return child;
   if (::chdir(folder.c_str()) != 0) ::_exit(126);
-  ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+  if (sink < 0) sink = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::dup2(sink, STDOUT_FILENO);
   ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
   ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
   ::_exit(127);
@@ -90,13 +92,27 @@ Outcome Place::run(const std::string& arguments, const std::string& environment,
 
 Outcome Place::interrupted(const std::string& arguments, const std::string& mark, int signal) const {
   const auto begin = std::chrono::steady_clock::now();
-  fs::remove(folder_ / ".out");  // what an earlier command said holds no mark of this one
-  const pid_t child = start(folder_, std::string("exec ") + kProgram + " " + arguments);
-  for (int i = 0; i < 3000 && content_of(folder_ / ".out").find(mark) == std::string::npos; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  // A short pipe: who is not read from soon stands still, so that the signal never comes after the end.
+  constexpr int kPage = 4096;
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  ::fcntl(ends[0], F_SETPIPE_SZ, kPage);
+  const pid_t child = start(folder_, std::string("exec ") + kProgram + " " + arguments, ends[1]);
+  ::close(ends[1]);
+  std::string text;
+  bool sent = false;
+  char part[kPage];
+  for (ssize_t n = 0; (n = ::read(ends[0], part, sizeof part)) > 0;) {
+    text.append(part, static_cast<std::size_t>(n));
+    if (!sent && text.find(mark) != std::string::npos) {
+      ::kill(child, signal);
+      sent = true;
+    }
   }
-  ::kill(child, signal);
-  return finish(folder_, child, begin);
+  ::close(ends[0]);
+  Outcome outcome = finish(folder_, child, begin);
+  outcome.out = text;
+  return outcome;
 }
 
 Outcome Place::on_terminal(const std::string& arguments, unsigned short columns) const {
