@@ -1,5 +1,7 @@
 // w from x, g: sums over positions. Chunks of positions are summed in registers, chunks of one part one after the other
 // into memory, and the parts are added in order.
+#include <bit>
+
 #include "base/thread_pool.h"
 #include "kernels/cpu/convolve.h"
 #include "kernels/kernels.h"
@@ -161,7 +163,7 @@ class WeightWay final : public Convolve::Way {
   Size view_block_ = 0;   // elements of the view of one block of channels
   Size channel_piece_ = 0, channel_pieces_ = 1;
   Size column_piece_ = 0, column_pieces_ = 1;
-  Size parts_ = 1, part_blocks_ = 1;
+  Size parts_ = 1;
   Size part_size_ = 0;   // elements of one part's sums
   bool direct_ = false;  // one part, of the result's type: its sums are the result
   Size pieces_ = 0;
@@ -185,14 +187,12 @@ WeightWay<T, S>::WeightWay(const ConvolveShape& shape) : shape_(shape), of_(shap
   const Size sets = std::max<Size>(1, shape.batch * shape.groups);
   wanted = divide_up(wanted, sets);
   part_size_ = shape.batch * of_.taps * channels * shape.outputs;
-  // Parts of the positions as far as their sums are small; then channels, then columns are cut.
-  const Size most_parts = std::max<Size>(1, kMostParts / std::max<Size>(1, part_size_ * static_cast<Size>(sizeof(T))));
-  const Size blocks = std::max<Size>(1, blocks_.blocks());
-  parts_ = std::clamp<Size>(wanted, 1, std::min(most_parts, blocks));
-  part_blocks_ = divide_up(blocks, parts_);
-  parts_ = divide_up(blocks, part_blocks_);
-  // Nearly enough parts are not cut; where they are, into some pieces more, so that threads end at the same time.
-  cut(wanted >= 2 * parts_ ? divide_up(wanted + wanted / 2, parts_) : 1);
+  // Parts of the positions as far as their sums are small; then channels, then columns are cut. A power of two of parts
+  // is even work for two and for four threads.
+  const Size most_parts = kMostParts / std::max<Size>(1, part_size_ * static_cast<Size>(sizeof(T)));
+  parts_ = static_cast<Size>(std::bit_floor(
+      static_cast<std::uint64_t>(std::clamp<Size>(std::min({wanted, most_parts, blocks_.blocks()}), 1, 16))));
+  cut(wanted / parts_);
   channel_piece_ = blocked_ ? round_up(divide_up(channels, channel_pieces_), kBlock) : std::max<Size>(1, channels);
   channel_pieces_ = std::max<Size>(1, divide_up(channels, channel_piece_));
   column_piece_ = round_up(divide_up(outputs, column_pieces_), 2 * lanes);
@@ -382,7 +382,7 @@ void WeightWay<T, S>::run_piece(Size piece, const S* x, const S* g, T* sums, con
   T* out = sums + part * part_size_ + batch * of_.taps * of_.group_channels * shape_.outputs +
            group * of_.group_outputs + column;
   const Size tap_pitch = of_.group_channels * shape_.outputs;
-  const Size first = part * part_blocks_, end = std::min(blocks_.blocks(), first + part_blocks_);
+  const Size first = part * blocks_.blocks() / parts_, end = (part + 1) * blocks_.blocks() / parts_;
   const auto view_offset = [&](const GridTap& tap) {  // blocks_of counts group_channels elements for a position
     return tap.offset / std::max<Size>(1, of_.group_channels) * (blocked_ ? kBlock : of_.group_channels);
   };
