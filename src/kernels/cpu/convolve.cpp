@@ -90,7 +90,11 @@ bool is_point(const ConvolveShape& s, ConvolveKind kind) {
 }
 
 std::shared_ptr<const Convolve::Way> way_of(const ConvolveShape& shape, ConvolveKind kind) {
-  if (is_point(shape, kind)) return std::make_shared<PointWay>(shape, kind);
+  if (is_point(shape, kind)) {
+    const bool gathers = kind == ConvolveKind::kWeight && shape.in != shape.out && !PointWay::rounds(shape, kind);
+    if (gathers) return point_weight_convolution(shape);
+    return std::make_shared<PointWay>(shape, kind);
+  }
   if (suits_depthwise3(shape)) return depthwise3_convolution(shape, kind);
   if (is_depthwise(shape)) return depthwise_convolution(shape, kind);
   if (suits_pairs(shape)) return pair_convolution(shape, kind);

@@ -68,6 +68,9 @@ using Grid = std::array<GridAxis, 3>;
 
 /// The grids of a forward product (one), or of x from g (one for each remainder). Grids without positions are left out.
 std::vector<Grid> grids_of(const ConvolveShape& shape, ConvolveKind kind);
+/// True where of the grids of x from g the first alone has taps, and x is nothing but whole cells of the stride: a
+/// result of that grid and, beside it, zeros.
+bool has_zero_cells(const ConvolveShape& shape, const std::vector<Grid>& grids);
 
 /// A run of steps of k whose source elements lie one behind the other.
 struct Segment {
@@ -118,6 +121,8 @@ struct GridSource {
   bool must_copy = false;     // another type than that of sums
 };
 Blocks blocks_of(const Grid& grid, const GridSource& source);
+/// Cuts segments of more than `most` steps.
+void cut_segments(Blocks& blocks, std::int64_t most);
 
 /// Steps of k that one accumulator takes at most, unless one tap alone has more.
 inline constexpr std::int64_t kTapChunk = 1024;
@@ -149,6 +154,8 @@ std::shared_ptr<const Convolve::Way> depthwise3_convolution(const ConvolveShape&
 /// x from g where x has few channels.
 bool suits_scatter(const ConvolveShape& shape);
 std::shared_ptr<const Convolve::Way> scatter_convolution(const ConvolveShape& shape);
+/// w from x, g of one tap with a stride.
+std::shared_ptr<const Convolve::Way> point_weight_convolution(const ConvolveShape& shape);
 /// Tiles of channels x channels over positions: w from x, g.
 std::shared_ptr<const Convolve::Way> weight_convolution(const ConvolveShape& shape);
 

@@ -59,6 +59,16 @@ std::vector<Grid> grids_of(const ConvolveShape& shape, ConvolveKind kind) {
   return grids;
 }
 
+bool has_zero_cells(const ConvolveShape& shape, const std::vector<Grid>& grids) {
+  for (std::size_t d = 0; d < 3; ++d) {
+    if (shape.in[d] % shape.stride[d] != 0) return false;
+  }
+  const auto has_taps = [](const Grid& grid) {
+    return !grid[0].taps.empty() && !grid[1].taps.empty() && !grid[2].taps.empty();
+  };
+  return grids.size() > 1 && has_taps(grids[0]) && std::none_of(grids.begin() + 1, grids.end(), has_taps);
+}
+
 Size Blocks::most_steps() const {
   Size most = 0;
   for (const TapChunk& chunk : chunks) most = std::max(most, chunk.steps);
@@ -133,6 +143,22 @@ Blocks blocks_of(const Grid& grid, const GridSource& source) {
     b.chunks.push_back(chunk);
   }
   return b;
+}
+
+void cut_segments(Blocks& blocks, Size most) {
+  std::vector<Segment> cut;
+  for (TapChunk& chunk : blocks.chunks) {
+    const auto first = static_cast<Size>(cut.size());
+    for (Size i = chunk.segment; i < chunk.segment + chunk.segments; ++i) {
+      Segment segment = blocks.segments[static_cast<std::size_t>(i)];
+      for (; segment.length > most; segment.offset += most, segment.length -= most)
+        cut.push_back({segment.offset, most});
+      cut.push_back(segment);
+    }
+    chunk.segment = first;
+    chunk.segments = static_cast<Size>(cut.size()) - first;
+  }
+  blocks.segments = std::move(cut);
 }
 
 }  // namespace pellucid::kernels

@@ -33,6 +33,7 @@ class GridWay final : public Convolve::Way {
   static constexpr Size kLeastLine = 8;           // positions of a line that make tiles of their own worth while
   static constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
   static constexpr Size kMostShared = 256 << 10;  // elements of a kernel that is packed once, not for every piece
+  static constexpr Size kZeroSteps = 16;          // steps between which a tile writes zeros
 
   /// One grid with what its packing and pieces need.
   struct Part {
@@ -80,6 +81,7 @@ class GridWay final : public Convolve::Way {
   Size source_channels_ = 0, result_channels_ = 0;  // of a pixel
   Size w_tap_ = 0, w_k_ = 0, w_column_ = 0, w_group_ = 0, w_batch_ = 0;
   std::vector<Part> parts_;
+  std::vector<Size> cell_;  // elements from a result to the pixels beside it that are zero, where its tile writes them
   Size column_piece_ = 0, column_pieces_ = 1;
   bool shared_ = false;
   Size shared_elements_ = 0;
@@ -109,9 +111,18 @@ GridWay<T, S>::GridWay(const ConvolveShape& shape, ConvolveKind kind) : shape_(s
   const GridSource source{source_size_, shape.kernel, shape.n, source_channels_, k_, !std::is_same_v<T, S>};
   double work = 0;
   Size row_pieces = 0;
-  for (const Grid& grid : grids_of(shape, kind)) {
+  std::vector<Grid> grids = grids_of(shape, kind);
+  if (std::is_same_v<T, S> && !forward && columns_ % (2 * lanes) == 0 && has_zero_cells(shape, grids)) {
+    for (Size i = 1; i < volume(shape.stride); ++i) {
+      const Position r = position(shape.stride, i);
+      cell_.push_back(((r[0] * shape.in[1] + r[1]) * shape.in[2] + r[2]) * shape.channels);
+    }
+    grids.resize(1);
+  }
+  for (const Grid& grid : grids) {
     Part part;
     part.blocks = blocks_of(grid, source);
+    if (!cell_.empty()) cut_segments(part.blocks, kZeroSteps);
     work += static_cast<double>(part.blocks.blocks() * part.blocks.pixels()) *
             static_cast<double>(part.blocks.taps.size()) * static_cast<double>(k_);
     row_pieces += part.blocks.blocks();
@@ -260,6 +271,8 @@ void GridWay<T, S>::run_block(const Part& part, Size block, const Columns& colum
     t.segment_count = chunk.segments;
     t.add = &chunk != b.chunks.data();
     t.relu = last && shape_.relu;
+    t.cell = cell_.data();
+    t.cell_size = t.add ? 0 : static_cast<Size>(cell_.size());
     for (Size j0 = 0; j0 < columns_; j0 += kGroup) {
       const Size count = std::min(kGroup, columns_ - j0);
       const T* panels = m.panels;
@@ -290,6 +303,7 @@ void GridWay<T, S>::run_block(const Part& part, Size block, const Columns& colum
         for (Size i = 0; i < height; ++i) moved[i] = out[row + i] + (j0 - columns.first);
         t.rows = m.rows + row;
         t.out = moved;
+        t.zeros = divide_up(height * t.cell_size, std::max<Size>(1, chunk.segments));
         t.bias = last && of.bias != nullptr ? of.bias + columns.group * columns_ + j0 : nullptr;
         t.v = panels;
         if (pairs > 0) {

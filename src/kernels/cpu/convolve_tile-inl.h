@@ -42,6 +42,10 @@ struct GridTile {
   bool add = false;  // out + accumulator, the sum of the chunks before
   bool relu = false;
   const T* bias = nullptr;  // the first column's
+  // Zeros beside each result, whole vectors: `zeros` of them between segments, since loads wait for stores under way
+  // whose addresses end like theirs.
+  const Size* cell = nullptr;  // from a result to each pixel of zeros
+  Size cell_size = 0, zeros = 0;
 };
 
 template <class T, int R, int NV>
@@ -64,7 +68,14 @@ void run_grid_tile(const GridTile<T>& t) {
     HWY_UNROLL(12)
     for (int i = 0; i < R; ++i) hwy::Prefetch(t.out[i] + column);
     const T* v = v_panel;
+    Size zero_row = 0, zero_pixel = 0;
     for (const Segment* segment = t.segments; segment != segments_end; ++segment) {
+      for (Size n = t.zeros; n > 0 && zero_row < R; --n) {
+        HWY_UNROLL(4)
+        for (int j = 0; j < NV; ++j)
+          hn::StoreU(hn::Zero(d), d, t.out[zero_row] + column + t.cell[zero_pixel] + j * lanes);
+        if (++zero_pixel == t.cell_size) zero_pixel = 0, ++zero_row;
+      }
       Size p = segment->offset;
       const Size end = p + segment->length;
       const auto step = [&]() HWY_ATTR {
