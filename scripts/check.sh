@@ -66,7 +66,7 @@ check_asan() {
 check_asan512() {
   # shellcheck disable=SC2086
   sanitize build/asan512 asan "-DPELLUCID_KERNELS= -DPELLUCID_ONE_ISA=512" $kernel_tests contract_bf16 convolve_pairs \
-    convolve_patches
+    convolve_patches attention_pairs
 }
 # Here the kernels are those of the release build: threads meet in the loops around them.
 check_tsan() {

@@ -211,6 +211,28 @@ TEST(Precision, AttentionRoundsQueriesKeysAndValues) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same(got[i], expected[i])) << i;
 }
 
+TEST(Precision, AttentionThatRoundsItselfTakesWhatWasToBeRounded) {
+  if (kernels::bf16_way() != kernels::Bf16Way::kDot) GTEST_SKIP() << "no dot products of pairs here";
+  const Array x = draw(1, {2, 20, 3, 2, 16}), g = draw(2, {2, 20, 2, 16});
+  const auto step = [](const Arrays& in) {
+    const PrecisionScope scope(Precision::kBFloat16);
+    const Vjp pulled = vjp(
+        [](const Arrays& at) {
+          const auto part = [&](std::int64_t i) { return index(permute(at[0], {2, 0, 1, 3, 4}), {i}); };
+          return Arrays{scaled_dot_product_attention(part(0), part(1), part(2), {.causal = true})};
+        },
+        {in[0]});
+    return Arrays{pulled.outputs[0], pulled.pullback({in[1]})[0]};
+  };
+  auto narrowed = compile(step), wide = compile(step);
+  const Arrays got = narrowed(Arrays{x, g});
+  EXPECT_EQ(narrowed.explain_plan().find("round_bfloat16"), std::string::npos) << narrowed.explain_plan();
+  const Environment off("PELLUCID_DISABLE", "narrow");
+  const Arrays expected = wide(Arrays{x, g});
+  EXPECT_NE(wide.explain_plan().find("round_bfloat16"), std::string::npos) << wide.explain_plan();
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(same(got[i], expected[i])) << i;
+}
+
 TEST(Precision, CompileTracesAnewForIt) {
   auto f = compile([](const Array& x, const Array& y) { return matmul(x, y); });
   const Array a = draw(1, {3, 4}), b = draw(2, {4, 5});

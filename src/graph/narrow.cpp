@@ -1,4 +1,4 @@
-// Contractions and convolutions in bfloat16 that round their operands themselves read what was to be rounded.
+// What rounds its operands to bfloat16 itself (contractions, convolutions, attention) reads what was to be rounded.
 #include <algorithm>
 #include <unordered_map>
 #include <vector>
@@ -91,7 +91,9 @@ void narrow(Graph& graph) {
   };
   for (Instruction& instruction : graph.instructions) {
     if (rounds_itself(graph, instruction)) {
-      for (std::size_t i = 0; i < 2; ++i) instruction.inputs[i] = widened(instruction.inputs[i]);
+      for (std::size_t i = 0; i < instruction.inputs.size(); ++i) {
+        if ((instruction.record->rounded >> i & 1U) != 0) instruction.inputs[i] = widened(instruction.inputs[i]);
+      }
     }
     append(std::move(instruction));
   }

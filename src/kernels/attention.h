@@ -21,6 +21,7 @@ namespace pellucid::kernels {
 /// its operands: not on other rows, the batch, pieces or vector width.
 struct AttentionShape {
   DType dtype = DType::kFloat32;
+  bool rounded = false;  // float32 q, k, v and g are taken as bfloat16 numbers: products of pairs may be taken
   std::int64_t batch = 0, queries = 0, keys = 0, heads = 0, groups = 0, width = 0, value_width = 0;
   bool causal = false;
   double scale = 1;
@@ -29,6 +30,11 @@ struct AttentionShape {
 };
 
 inline constexpr std::int64_t kAttentionKeys = 64;  // of a block
+
+/// True where `rounded` operands are rounded to bfloat16 by the kernels themselves, so that they may come unrounded.
+/// Then all products are of pairs of bfloat16 numbers, summed in float32 (docs/kernels.md): weights, and in the
+/// gradient the cotangents of scores, are rounded where they are multiplied. Depends on bf16_way() and the shape alone.
+bool rounds_itself(const AttentionShape& shape);
 
 struct AttentionOperands {
   const void *q = nullptr, *k = nullptr, *v = nullptr, *mask = nullptr;

@@ -23,6 +23,7 @@ kernels::AttentionShape shape_of(const Shape& q, const Shape& k, const Shape& v,
                                  const Attributes& attributes, DType dtype) {
   kernels::AttentionShape s;
   s.dtype = dtype;
+  s.rounded = attributes.dtype == bfloat16;
   s.batch = q[0];
   s.queries = q[1];
   s.heads = q[2];
@@ -257,6 +258,7 @@ Record attention_definition() {
       kernels::attention(shape, {x[0], x[1], x[2], shape.mask ? x[3] : nullptr}, y[0], y[1], y[2], threads);
     };
   };
+  record.rounds = [](const Signature& signature) { return kernels::rounds_itself(shape_of(signature, 3)); };
   record.vjp = vjp_attention;
   record.jvp = jvp_attention;
   record.batch = [](const BatchCall& call) { return unfolded(remake(call.node, folded(call, 3)), call.size); };
@@ -333,6 +335,7 @@ Record gradient_definition() {
                                   y[2], y[3], threads);
     };
   };
+  record.rounds = [](const Signature& signature) { return kernels::rounds_itself(shape_of(signature, 6)); };
   record.vjp = [](const VjpCall& call) {
     const Arrays back = hessian_times(call.node.attributes, call.inputs, call.cotangents[0], call.cotangents[1],
                                       call.cotangents[2], {});

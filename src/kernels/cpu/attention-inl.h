@@ -1,5 +1,6 @@
 // What both directions of attention share: products of small blocks by the contraction's tile, exp of a score below its
-// maximum, sums of a row. Included once for each instruction set (Highway's toggle).
+// maximum, sums of a row; and of the forward direction what does not depend on how is multiplied. Included once for
+// each instruction set (Highway's toggle).
 #if defined(PELLUCID_KERNELS_CPU_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef PELLUCID_KERNELS_CPU_ATTENTION_INL_H_
 #undef PELLUCID_KERNELS_CPU_ATTENTION_INL_H_
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/thread_pool.h"
 #include "hwy/highway.h"
 #include "kernels/attention.h"
 #include "kernels/cpu/contract_pack-inl.h"
@@ -211,6 +213,92 @@ struct Scores {
     return hn::IfThenElse(there, x, hn::Set(d, -kInfinity<T>));
   }
 };
+
+// ---- Forward --------------------------------------------------------------------------------------------------------
+
+/// Queries of a piece: all of a head where there are heads enough, and so few that their results stay in the second
+/// cache; a multiple of kRows.
+inline Size piece_rows(const AttentionShape& s) {
+  return std::clamp<Size>(rounded_up(s.queries * s.batch * s.heads / 16, kRows), 4 * kRows, 22 * kRows);
+}
+
+/// Calls run(batch, head, row0, row1, thread) for the stretches of queries that the forward direction is cut into.
+template <class F>
+void for_each_piece(const AttentionShape& s, int threads, const F& run) {
+  const Size rows = piece_rows(s), pieces = (s.queries + rows - 1) / rows;
+  base::parallel_for(
+      s.batch * s.heads * pieces,
+      [&](Size piece, int thread) {
+        const Size row0 = piece % pieces * rows, head = piece / pieces % s.heads;
+        run(piece / pieces / s.heads, head, row0, std::min(s.queries, row0 + rows), thread);
+      },
+      threads);
+}
+
+/// Scales and masks the scores of one query; the greatest.
+template <class T>
+HWY_INLINE T scale(const Scores<T>& scores, T* s, Size visible, Size columns) {
+  const hn::ScalableTag<T> d;
+  auto most = hn::Set(d, -kInfinity<T>);
+  for (Size j = 0; j < columns; j += kLanesOf<T>) {
+    const auto x = scores.at(s, j, visible - j);
+    hn::Store(x, d, s + j);
+    most = hn::Max(x, most);
+  }
+  return hn::GetLane(hn::MaxOfLanes(d, most));
+}
+
+/// Turns the scaled scores of one query into weights against the new maximum of its row; what was summed under the old
+/// one is scaled down.
+template <class T>
+HWY_INLINE void weigh(T* s, Size columns, T most, T& maximum, T& sum, T* out, Size out_size) {
+  const hn::ScalableTag<T> d;
+  constexpr Size lanes = kLanesOf<T>;
+  const T before = maximum;
+  const T now = std::max(before, most);
+  maximum = now;
+  const auto shift = hn::Set(d, now == -kInfinity<T> ? T{0} : now);
+  RowSum<T> row;
+  for (Size j = 0; j < columns; j += kSumLanes) {
+    HWY_UNROLL(4)
+    for (int i = 0; i < RowSum<T>::kVectors; ++i) {
+      const auto p = exp_below(d, hn::Sub(hn::Load(d, s + j + i * lanes), shift));
+      hn::Store(p, d, s + j + i * lanes);
+      row.add(i, p);
+    }
+  }
+  if (now == before || before == -kInfinity<T>) {
+    sum += row.total();
+    return;
+  }
+  const auto factor = exp_below(d, hn::Sub(hn::Set(d, before), shift));
+  sum = hn::GetLane(hn::MulAdd(hn::Set(d, sum), factor, hn::Set(d, row.total())));
+  for (Size j = 0; j + lanes <= out_size; j += lanes) {
+    hn::StoreU(hn::Mul(hn::LoadU(d, out + j), factor), d, out + j);
+  }
+  for (Size j = out_size / lanes * lanes; j < out_size; ++j) out[j] *= hn::GetLane(factor);
+}
+
+/// The logarithm of a row's sum of exp(score).
+template <class T>
+T logarithm(T maximum, T sum) {
+  const hn::ScalableTag<T> d;
+  if (sum == 0) return -kInfinity<T>;
+  return hn::GetLane(hn::Add(hn::Set(d, maximum), log_of_sum(d, hn::Set(d, sum))));
+}
+
+/// Divides what was summed by the total weight.
+template <class T>
+void divide(T* out, Size out_size, T sum) {
+  const hn::ScalableTag<T> d;
+  constexpr Size lanes = kLanesOf<T>;
+  if (sum == 0) return;
+  const auto total = hn::Set(d, sum);
+  for (Size j = 0; j + lanes <= out_size; j += lanes) {
+    hn::StoreU(hn::Div(hn::LoadU(d, out + j), total), d, out + j);
+  }
+  for (Size j = out_size / lanes * lanes; j < out_size; ++j) out[j] /= sum;
+}
 
 }  // namespace attention
 }  // namespace HWY_NAMESPACE

@@ -6,8 +6,8 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention.cpp"
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
-#include "base/thread_pool.h"
 #include "kernels/cpu/attention-inl.h"
+#include "kernels/cpu/attention_bf16.h"
 #include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,12 +15,6 @@ namespace pellucid::kernels {
 namespace HWY_NAMESPACE {
 namespace attention {
 namespace {
-
-/// Queries of a piece: all of a head where there are heads enough, and so few that their results stay in the second
-/// cache; a multiple of kRows.
-Size piece_rows(const AttentionShape& s) {
-  return std::clamp<Size>(rounded_up(s.queries * s.batch * s.heads / 16, kRows), 4 * kRows, 22 * kRows);
-}
 
 /// Where the parts of a thread's scratch memory begin, in elements.
 struct Slot {
@@ -33,71 +27,6 @@ struct Slot {
     size = sums + padded(piece_rows(s)) + 16;
   }
 };
-
-/// Scales and masks the scores of one query; the greatest.
-template <class T>
-HWY_INLINE T scale(const Scores<T>& scores, T* s, Size visible, Size columns) {
-  const hn::ScalableTag<T> d;
-  auto most = hn::Set(d, -kInfinity<T>);
-  for (Size j = 0; j < columns; j += kLanesOf<T>) {
-    const auto x = scores.at(s, j, visible - j);
-    hn::Store(x, d, s + j);
-    most = hn::Max(x, most);
-  }
-  return hn::GetLane(hn::MaxOfLanes(d, most));
-}
-
-/// Turns the scaled scores of one query into weights against the new maximum of its row; what was summed under the old
-/// one is scaled down.
-template <class T>
-HWY_INLINE void weigh(T* s, Size columns, T most, T& maximum, T& sum, T* out, Size out_size) {
-  const hn::ScalableTag<T> d;
-  constexpr Size lanes = kLanesOf<T>;
-  const T before = maximum;
-  const T now = std::max(before, most);
-  maximum = now;
-  const auto shift = hn::Set(d, now == -kInfinity<T> ? T{0} : now);
-  RowSum<T> row;
-  for (Size j = 0; j < columns; j += kSumLanes) {
-    HWY_UNROLL(4)
-    for (int i = 0; i < RowSum<T>::kVectors; ++i) {
-      const auto p = exp_below(d, hn::Sub(hn::Load(d, s + j + i * lanes), shift));
-      hn::Store(p, d, s + j + i * lanes);
-      row.add(i, p);
-    }
-  }
-  if (now == before || before == -kInfinity<T>) {
-    sum += row.total();
-    return;
-  }
-  const auto factor = exp_below(d, hn::Sub(hn::Set(d, before), shift));
-  sum = hn::GetLane(hn::MulAdd(hn::Set(d, sum), factor, hn::Set(d, row.total())));
-  for (Size j = 0; j + lanes <= out_size; j += lanes) {
-    hn::StoreU(hn::Mul(hn::LoadU(d, out + j), factor), d, out + j);
-  }
-  for (Size j = out_size / lanes * lanes; j < out_size; ++j) out[j] *= hn::GetLane(factor);
-}
-
-/// The logarithm of a row's sum of exp(score).
-template <class T>
-T logarithm(T maximum, T sum) {
-  const hn::ScalableTag<T> d;
-  if (sum == 0) return -kInfinity<T>;
-  return hn::GetLane(hn::Add(hn::Set(d, maximum), log_of_sum(d, hn::Set(d, sum))));
-}
-
-/// Divides what was summed by the total weight.
-template <class T>
-void divide(T* out, Size out_size, T sum) {
-  const hn::ScalableTag<T> d;
-  constexpr Size lanes = kLanesOf<T>;
-  if (sum == 0) return;
-  const auto total = hn::Set(d, sum);
-  for (Size j = 0; j + lanes <= out_size; j += lanes) {
-    hn::StoreU(hn::Div(hn::LoadU(d, out + j), total), d, out + j);
-  }
-  for (Size j = out_size / lanes * lanes; j < out_size; ++j) out[j] /= sum;
-}
 
 template <class T>
 void run_piece(const Call<T>& call, T* out, T* log_sum_exp, Size batch, Size head, Size row0, Size row1, T* slot) {
@@ -156,15 +85,9 @@ void run_typed(const AttentionShape& shape, const AttentionOperands& x, T* out, 
                int threads) {
   const Call<T> call(shape, x);
   const Size slot = Slot(shape).size;
-  const Size rows = piece_rows(shape), pieces = (shape.queries + rows - 1) / rows;
-  base::parallel_for(
-      shape.batch * shape.heads * pieces,
-      [&](Size piece, int thread) {
-        const Size row0 = piece % pieces * rows, head = piece / pieces % shape.heads;
-        run_piece(call, out, log_sum_exp, piece / pieces / shape.heads, head, row0,
-                  std::min(shape.queries, row0 + rows), workspace + thread * slot);
-      },
-      threads);
+  for_each_piece(shape, threads, [&](Size batch, Size head, Size row0, Size row1, int thread) {
+    run_piece(call, out, log_sum_exp, batch, head, row0, row1, workspace + thread * slot);
+  });
 }
 
 }  // namespace
@@ -193,11 +116,17 @@ HWY_AFTER_NAMESPACE();
 namespace pellucid::kernels {
 
 std::size_t attention_workspace(const AttentionShape& shape, int threads) {
+  if (rounds_itself(shape)) return pair_attention_workspace(shape, threads);
   return PELLUCID_FOR_ISA(isa(), attention::workspace)(shape, threads);
 }
 
 void attention(const AttentionShape& shape, const AttentionOperands& x, void* out, void* log_sum_exp, void* workspace,
                int threads) {
+  if (rounds_itself(shape)) {
+    pair_attention(shape, x, static_cast<float*>(out), static_cast<float*>(log_sum_exp), static_cast<float*>(workspace),
+                   threads);
+    return;
+  }
   PELLUCID_FOR_ISA(isa(), attention::run)(shape, x, out, log_sum_exp, workspace, threads);
 }
 

@@ -9,8 +9,8 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention_gradient.cpp"
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
-#include "base/thread_pool.h"
-#include "kernels/cpu/attention-inl.h"
+#include "kernels/cpu/attention_bf16.h"
+#include "kernels/cpu/attention_gradient-inl.h"
 #include "kernels/cpu/dispatch.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,11 +18,6 @@ namespace pellucid::kernels {
 namespace HWY_NAMESPACE {
 namespace attention {
 namespace {
-
-/// Queries of a block: the steps of a product into dk and dv, so not few; a multiple of kRows.
-inline constexpr Size kBlock = 8 * kRows;
-/// With this many pairs of batch and group, one piece does all of a pair.
-inline constexpr Size kManyPairs = 8;
 
 /// Where the parts of a thread's scratch memory begin, in elements.
 struct GradientSlot {
@@ -40,60 +35,6 @@ struct GradientSlot {
     deltas = dv + kAttentionKeys * value_width + 16;
     size = deltas + rounded_up(s.heads / s.groups * s.queries, 16);
   }
-};
-
-template <class T>
-struct GradientCall : Call<T> {
-  const T *out, *log_sum_exp, *g;
-  T *dq, *dk, *dv;
-};
-
-/// The sum of x y along a row, in 16 lanes.
-template <class T>
-HWY_INLINE T dot(const T* x, const T* y, Size n) {
-  const hn::ScalableTag<T> d;
-  constexpr Size lanes = kLanesOf<T>;
-  RowSum<T> sum;
-  for (Size j = 0; j < n; j += kSumLanes) {
-    HWY_UNROLL(4)
-    for (int i = 0; i < RowSum<T>::kVectors; ++i) {
-      const Size left = n - j - i * lanes;
-      if (left >= lanes) {
-        sum.add_product(i, hn::LoadU(d, x + j + i * lanes), hn::LoadU(d, y + j + i * lanes));
-      } else if (left > 0) {
-        const auto there = hn::FirstN(d, static_cast<std::size_t>(left));
-        sum.add_product(i, hn::MaskedLoad(there, d, x + j + i * lanes), hn::MaskedLoad(there, d, y + j + i * lanes));
-      }
-    }
-  }
-  return sum.total();
-}
-
-/// scores -> weights p; slopes dp -> the cotangents of unscaled scores, p (dp - delta) scale.
-template <class T>
-HWY_INLINE void slope(const Scores<T>& scores, T* s, T* dp, Size visible, Size columns, T log_sum_exp, T delta) {
-  const hn::ScalableTag<T> d;
-  // A row without keys has weights 0: exp(-inf - inf).
-  const auto shift = hn::Set(d, log_sum_exp == -kInfinity<T> ? kInfinity<T> : log_sum_exp);
-  const auto mean = hn::Set(d, delta), scale = hn::Set(d, scores.scale);
-  Size j = 0;
-  for (; j < visible; j += kLanesOf<T>) {
-    const auto p = exp_below(d, hn::Sub(scores.at(s, j, visible - j), shift));
-    hn::Store(p, d, s + j);
-    const auto ds = hn::Mul(hn::Mul(p, hn::Sub(hn::Load(d, dp + j), mean)), scale);
-    const auto there = hn::FirstN(d, static_cast<std::size_t>(std::min<Size>(visible - j, kLanesOf<T>)));
-    hn::Store(hn::IfThenElseZero(there, ds), d, dp + j);
-  }
-  for (; j < columns; j += kLanesOf<T>) {
-    hn::Store(hn::Zero(d), d, s + j);
-    hn::Store(hn::Zero(d), d, dp + j);
-  }
-}
-
-/// Queries [row0, row1) against keys [key0, key1) of a batch element and group; row0 and key0 begin a block.
-struct Piece {
-  Size batch, group, head0, head1, row0, row1, key0, key1;
-  bool queries, keys;  // what is wanted: dq, and dk with dv
 };
 
 template <class T>
@@ -219,54 +160,10 @@ class GradientPiece {
 
 template <class T>
 void run_typed(const GradientCall<T>& call, T* workspace, int threads) {
-  const AttentionShape& shape = call.shape;
-  const Size slot = GradientSlot(shape).size, pairs = shape.batch * shape.groups;
-  const Size share = shape.heads / shape.groups;
-  const auto all = [&](Size pair) {
-    const Size group = pair % shape.groups;
-    return Piece{.batch = pair / shape.groups,
-                 .group = group,
-                 .head0 = group * share,
-                 .head1 = (group + 1) * share,
-                 .row0 = 0,
-                 .row1 = shape.queries,
-                 .key0 = 0,
-                 .key1 = shape.keys,
-                 .queries = call.dq != nullptr,
-                 .keys = call.dk != nullptr || call.dv != nullptr};
-  };
-  const auto run = [&](const Piece& piece, int thread) {
+  const Size slot = GradientSlot(call.shape).size;
+  for_each_gradient_piece(call, threads, [&](const Piece& piece, int thread) {
     GradientPiece<T>(call, piece, workspace + thread * slot).run();
-  };
-  if (pairs >= kManyPairs) {
-    base::parallel_for(
-        pairs, [&](Size pair, int thread) { run(all(pair), thread); }, threads);
-    return;
-  }
-  const Size row_blocks = (shape.queries + kBlock - 1) / kBlock;
-  const Size key_blocks = (shape.keys + kAttentionKeys - 1) / kAttentionKeys;
-  const Size of_queries = call.dq != nullptr ? pairs * share * row_blocks : 0;
-  const Size of_keys = call.dk != nullptr || call.dv != nullptr ? pairs * key_blocks : 0;
-  base::parallel_for(
-      of_queries + of_keys,
-      [&](Size i, int thread) {
-        Piece piece;
-        if (i < of_queries) {
-          piece = all(i / row_blocks / share);
-          piece.head0 += i / row_blocks % share;
-          piece.head1 = piece.head0 + 1;
-          piece.row0 = i % row_blocks * kBlock;
-          piece.row1 = std::min(shape.queries, piece.row0 + kBlock);
-          piece.keys = false;
-        } else {
-          piece = all((i - of_queries) / key_blocks);
-          piece.key0 = (i - of_queries) % key_blocks * kAttentionKeys;
-          piece.key1 = std::min(shape.keys, piece.key0 + kAttentionKeys);
-          piece.queries = false;
-        }
-        run(piece, thread);
-      },
-      threads);
+  });
 }
 
 template <class T>
@@ -303,12 +200,19 @@ HWY_AFTER_NAMESPACE();
 namespace pellucid::kernels {
 
 std::size_t attention_gradient_workspace(const AttentionShape& shape, int threads) {
+  if (rounds_itself(shape)) return pair_attention_gradient_workspace(shape, threads);
   return PELLUCID_FOR_ISA(isa(), attention::gradient_workspace)(shape, threads);
 }
 
 void attention_gradient(const AttentionShape& shape, const AttentionOperands& x, const void* out,
                         const void* log_sum_exp, const void* g, void* dq, void* dk, void* dv, void* workspace,
                         int threads) {
+  if (rounds_itself(shape)) {
+    pair_attention_gradient(shape, x, static_cast<const float*>(out), static_cast<const float*>(log_sum_exp),
+                            static_cast<const float*>(g), static_cast<float*>(dq), static_cast<float*>(dk),
+                            static_cast<float*>(dv), static_cast<float*>(workspace), threads);
+    return;
+  }
   PELLUCID_FOR_ISA(isa(), attention::run_gradient)
   (shape, x, out, log_sum_exp, g, dq, dk, dv, workspace, threads);
 }

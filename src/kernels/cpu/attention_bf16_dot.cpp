@@ -1,0 +1,136 @@
+// Attention whose products are of pairs of bfloat16, by AVX512_BF16: the pieces and blocks of attention.cpp. Queries
+// are rounded once for a piece, keys and values as they are packed, weights after each maximum.
+#include "kernels/cpu/attention_bf16.h"
+#include "kernels/cpu/contract_bf16.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/attention_bf16_dot.cpp"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "hwy/highway.h"
+
+#if HWY_TARGET == HWY_AVX3
+#define PELLUCID_BF16_DOT
+#include "kernels/cpu/attention_bf16-inl.h"
+
+PELLUCID_BF16_BEFORE
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace attention_bf16_dot {
+namespace {
+
+/// Words of a row of weights, joined.
+inline constexpr Size kWeightPitch = joined(kAttentionKeys);
+
+/// Where the parts of a thread's scratch memory begin, in words.
+struct Slot {
+  Size queries = 0, keys, values, scores, weights, sums, maxima, totals, size;
+  explicit Slot(const AttentionShape& s) {
+    const Size rows = attention::piece_rows(s);
+    keys = queries + rows * joined(s.width);
+    values = keys + pairs_of(s.width) * kPitch;
+    scores = values + kAttentionKeys / 2 * wide(s.value_width);
+    weights = scores + kRows * kPitch;
+    sums = weights + kRows * kWeightPitch;
+    maxima = sums + rows * wide(s.value_width);
+    totals = maxima + rounded_up(rows, kLanes);
+    size = totals + rounded_up(rows, kLanes);
+  }
+};
+
+/// Queries [row0, row1) of a head.
+void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size batch, Size head, Size row0, Size row1,
+               float* slot) {
+  const AttentionShape& shape = call.shape;
+  const Slot at(shape);
+  Pair* const words = reinterpret_cast<Pair*>(slot);
+  Pair *const queries = words + at.queries, *const keys = words + at.keys, *const values = words + at.values;
+  Pair* const weights = words + at.weights;
+  float *const scores = slot + at.scores, *const sums = slot + at.sums;
+  float *const maxima = slot + at.maxima, *const totals = slot + at.totals;
+  const Size rows = row1 - row0, group = call.group_of(head);
+  const Size out_size = out != nullptr ? shape.value_width : 0, sums_row = wide(shape.value_width);
+  pack_rows(queries, joined(shape.width), call.q + (batch * shape.queries + row0) * call.q_row + head * shape.width,
+            call.q_row, rows, shape.width);
+  std::fill_n(maxima, rows, -attention::kInfinity<float>);
+  std::fill_n(totals, rows, 0.0F);
+  std::fill_n(sums, rows * sums_row, 0.0F);
+
+  for (Size first = 0; first < shape.keys; first += kAttentionKeys) {
+    const Size n = std::min(kAttentionKeys, shape.keys - first);
+    if (call.visible(row1 - 1, first, n) == 0) break;
+    pack_turned(keys, call.keys(batch, group, first), call.kv_row, n, shape.width);
+    pack_steps(values, sums_row, call.values(batch, group, first), call.vv_row, n, out_size);
+    for (Size row = 0; row < rows; row += kRows) {
+      const Size count = std::min(kRows, rows - row);
+      const Size seen = call.visible(row0 + row + count - 1, first, n);
+      if (seen == 0) continue;
+      multiply(queries + row * joined(shape.width), joined(shape.width), 1, count, keys, kPitch, seen,
+               pairs_of(shape.width), scores, kPitch, false);
+      const Size columns = rounded_up(seen, attention::kSumLanes);
+      float most[kRows];
+      for (Size i = 0; i < count; ++i) {
+        most[i] = attention::scale(Scores<float>(call, batch, head, row0 + row + i, first), scores + i * kPitch,
+                                   call.visible(row0 + row + i, first, seen), columns);
+      }
+      for (Size i = 0; i < count; ++i) {
+        attention::weigh(scores + i * kPitch, columns, most[i], maxima[row + i], totals[row + i],
+                         sums + (row + i) * sums_row, out_size);
+      }
+      pack_rows(weights, kWeightPitch, scores, kPitch, count, columns);
+      multiply(weights, kWeightPitch, 1, count, values, sums_row, out_size, pairs_of(seen), sums + row * sums_row,
+               sums_row, true);
+    }
+  }
+  for (Size i = 0; i < rows; ++i) {
+    const Size position = batch * shape.queries + row0 + i;
+    attention::divide(sums + i * sums_row, out_size, totals[i]);
+    if (out != nullptr)
+      std::copy_n(sums + i * sums_row, out_size, out + position * call.out_row + head * shape.value_width);
+    if (log_sum_exp == nullptr) continue;
+    log_sum_exp[position * shape.heads + head] = attention::logarithm(maxima[i], totals[i]);
+  }
+}
+
+}  // namespace
+
+void run(const AttentionShape& shape, const AttentionOperands& x, float* out, float* log_sum_exp, float* workspace,
+         int threads) {
+  const Call<float> call(shape, x);
+  const Size slot = Slot(shape).size;
+  attention::for_each_piece(shape, threads, [&](Size batch, Size head, Size row0, Size row1, int thread) {
+    run_piece(call, out, log_sum_exp, batch, head, row0, row1, workspace + thread * slot);
+  });
+}
+
+Size workspace(const AttentionShape& shape) { return Slot(shape).size; }
+
+}  // namespace attention_bf16_dot
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_POP_ATTRIBUTES
+#endif
+
+#if HWY_ONCE
+namespace pellucid::kernels {
+
+bool rounds_itself(const AttentionShape& s) {
+  return s.rounded && s.dtype == DType::kFloat32 && bf16_way() == Bf16Way::kDot && s.queries >= 16 && s.keys >= 16 &&
+         s.width >= 16 && s.value_width >= 16;
+}
+
+#if defined(__x86_64__) && PELLUCID_ONE_ISA != 2
+std::size_t pair_attention_workspace(const AttentionShape& shape, int threads) {
+  return static_cast<std::size_t>(N_AVX3::attention_bf16_dot::workspace(shape) * threads) * sizeof(float);
+}
+void pair_attention(const AttentionShape& shape, const AttentionOperands& x, float* out, float* log_sum_exp,
+                    float* workspace, int threads) {
+  N_AVX3::attention_bf16_dot::run(shape, x, out, log_sum_exp, workspace, threads);
+}
+#else
+std::size_t pair_attention_workspace(const AttentionShape&, int) { return 0; }
+void pair_attention(const AttentionShape&, const AttentionOperands&, float*, float*, float*, int) {}
+#endif
+
+}  // namespace pellucid::kernels
+#endif  // HWY_ONCE
