@@ -119,6 +119,9 @@ struct GridSource {
   std::int64_t channels = 0;  // of a pixel where it lies
   std::int64_t k = 0;         // channels that are summed over
   bool must_copy = false;     // another type than that of sums
+  /// Of a block, at most: enough that packing the kernel for each is little work, few enough that its strip stays in
+  /// L2.
+  std::int64_t positions = 256;
 };
 Blocks blocks_of(const Grid& grid, const GridSource& source);
 /// Cuts segments of more than `most` steps.

@@ -8,8 +8,6 @@ using Size = std::int64_t;
 
 constexpr Size divide_up(Size x, Size by) { return (x + by - 1) / by; }
 
-/// Positions of a block: enough that packing the kernel for each is little work, few enough that its strip stays in L2.
-constexpr Size kBlockPixels = 256;
 /// Elements of a strip of several pictures.
 constexpr Size kMostStrip = 192 << 10;
 
@@ -79,10 +77,10 @@ Blocks blocks_of(const Grid& grid, const GridSource& source) {
   Blocks b;
   b.grid = grid;
   const Size pixels = grid[0].count * grid[1].count * grid[2].count;
-  b.size[2] = even_part(grid[2].count, kBlockPixels);
-  b.size[1] = even_part(grid[1].count, kBlockPixels / b.size[2]);
-  b.size[0] = even_part(grid[0].count, kBlockPixels / (b.size[1] * b.size[2]));
-  b.images = pixels > 0 && volume(b.size) == pixels ? even_part(source.n, kBlockPixels / pixels) : 1;
+  b.size[2] = even_part(grid[2].count, source.positions);
+  b.size[1] = even_part(grid[1].count, source.positions / b.size[2]);
+  b.size[0] = even_part(grid[0].count, source.positions / (b.size[1] * b.size[2]));
+  b.images = pixels > 0 && volume(b.size) == pixels ? even_part(source.n, source.positions / pixels) : 1;
   b.strip = source.must_copy;
   for (std::size_t d = 0; d < 3; ++d) {
     const GridAxis& axis = grid[d];

@@ -133,7 +133,7 @@ class WeightWay final : public Convolve::Way {
   static constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
   static constexpr Size kMostParts = 4 << 20;     // bytes of all parts together, where there is more than one
 
-  /// Positions that are summed in registers: as many as let a panel and a line of each position stay in L1.
+  /// Positions of a block, which are summed in registers: as many as let a panel and a line of each stay in L1.
   static constexpr Size kMostSteps = 128;
 
   struct Memory {
@@ -141,18 +141,13 @@ class WeightWay final : public Convolve::Way {
     T* panels = nullptr;
     Size* positions = nullptr;
   };
-  /// Positions [first, first + steps) of the `all` of a block.
-  struct Steps {
-    Size first = 0, steps = 0, all = 0;
-  };
-
   void cut(Size wanted);
   void copy_view(const S* x, Size chunk_block, Size channel, Size channels, const Memory& m, Size& positions) const;
   void pack_panels(const S* g, Size block, Size column, Size columns, T* to) const;
   void run_piece(Size piece, const S* x, const S* g, T* sums, const Memory& m) const;
-  void run_rows(Size row_in_view, Size rows, T* out, bool add, const Steps& steps, Size columns, const Memory& m) const;
+  void run_rows(Size row_in_view, Size rows, T* out, bool add, Size steps, Size columns, const Memory& m) const;
 
-  void run_lines(Size in_view, Size run, Size rows, Size lines, T* out, Size out_run, bool add, const Steps& steps,
+  void run_lines(Size in_view, Size run, Size rows, Size lines, T* out, Size out_run, bool add, Size steps,
                  Size columns, const Memory& m) const;
 
   ConvolveShape shape_;
@@ -174,7 +169,7 @@ class WeightWay final : public Convolve::Way {
 template <class T, class S>
 WeightWay<T, S>::WeightWay(const ConvolveShape& shape) : shape_(shape), of_(shape) {
   threads_ = base::threads();
-  GridSource source{shape.in, shape.kernel, shape.n, shape.channels, of_.group_channels, true};
+  GridSource source{shape.in, shape.kernel, shape.n, shape.channels, of_.group_channels, true, kMostSteps};
   blocks_ = blocks_of(grids_of(shape, ConvolveKind::kForward)[0], source);
   const Size channels = of_.group_channels, outputs = of_.group_outputs;
   blocked_ = channels >= kBlock;
@@ -314,18 +309,18 @@ void WeightWay<T, S>::pack_panels(const S* g, Size block, Size column, Size colu
 
 /// The sums of `rows` rows from one place of the view on.
 template <class T, class S>
-void WeightWay<T, S>::run_rows(Size row_in_view, Size rows, T* out, bool add, const Steps& steps, Size columns,
+void WeightWay<T, S>::run_rows(Size row_in_view, Size rows, T* out, bool add, Size steps, Size columns,
                                const Memory& m) const {
   const Size vectors = divide_up(columns, lanes), pairs = vectors / 2;
   const Size tail = columns - (vectors - 1) * lanes;
   WeightTile<T> t;
-  t.positions = m.positions + steps.first;
-  t.steps = steps.steps;
+  t.positions = m.positions;
+  t.steps = steps;
   t.out_row = shape_.outputs;
   t.add = add;
   const auto sweep = [&](Size first, Size nv, Size panels, Size last, Size most) HWY_ATTR {
-    t.v = m.panels + first * lanes * (steps.all + 1) + steps.first * nv * lanes;
-    t.v_panel = nv * lanes * (steps.all + 1);
+    t.v = m.panels + first * lanes * (steps + 1);
+    t.v_panel = nv * lanes * (steps + 1);
     t.panels = panels;
     t.last = last;
     const RowCut cut = RowCut::of(rows, most);
@@ -350,12 +345,12 @@ void WeightWay<T, S>::run_rows(Size row_in_view, Size rows, T* out, bool add, co
 /// The same for `lines` runs of `rows` rows, one vector wide; `run` and `out_run` apart.
 template <class T, class S>
 void WeightWay<T, S>::run_lines(Size in_view, Size run, Size rows, Size lines, T* out, Size out_run, bool add,
-                                const Steps& steps, Size columns, const Memory& m) const {
+                                Size steps, Size columns, const Memory& m) const {
   WeightTile<T> t;
   t.rows = m.view + in_view;
-  t.positions = m.positions + steps.first;
-  t.steps = steps.steps;
-  t.v = m.panels + steps.first * kLanesOf<T>;
+  t.positions = m.positions;
+  t.steps = steps;
+  t.v = m.panels;
   t.panels = 1;
   t.last = columns;
   t.out = out;
@@ -387,41 +382,37 @@ void WeightWay<T, S>::run_piece(Size piece, const S* x, const S* g, T* sums, con
     return tap.offset / std::max<Size>(1, of_.group_channels) * (blocked_ ? kBlock : of_.group_channels);
   };
   for (Size block = first; block < end; ++block) {
-    Size all = 0;
-    copy_view(x, block, channel, channels, m, all);
+    Size steps = 0;
+    copy_view(x, block, channel, channels, m, steps);
     pack_panels(g, block, column, columns, m.panels);
     const Size taps = static_cast<Size>(blocks_.taps.size());
-    const Size each = divide_up(all, divide_up(all, kMostSteps));
-    for (Size from = 0; from < all; from += each) {
-      const Steps steps{from, std::min(each, all - from), all};
-      const bool add = block > first || from > 0;
-      if (!blocked_) {
-        for (Size t = 0; t < taps; t += taps_joined_) {
-          const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
-          // Lines of the kernel that lie evenly in the view, together.
-          const Size rows = taps_joined_ * channels;
-          if (columns <= lanes && rows <= 6 && shape_.kernel[1] > 1) {
-            const Size row = t / shape_.kernel[2] % shape_.kernel[1];
-            const Size lines =
-                taps_joined_ == shape_.kernel[2] ? std::min<Size>({12 / rows, 4, shape_.kernel[1] - row}) : 1;
-            if (lines > 1) {
-              const GridTap& next = blocks_.taps[static_cast<std::size_t>(t + taps_joined_)];
-              run_lines(view_offset(tap), view_offset(next) - view_offset(tap), rows, lines,
-                        out + tap.kernel * tap_pitch, (next.kernel - tap.kernel) * tap_pitch, add, steps, columns, m);
-              t += (lines - 1) * taps_joined_;
-              continue;
-            }
+    const bool add = block > first;
+    if (!blocked_) {
+      for (Size t = 0; t < taps; t += taps_joined_) {
+        const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
+        // Lines of the kernel that lie evenly in the view, together.
+        const Size rows = taps_joined_ * channels;
+        if (columns <= lanes && rows <= 6 && shape_.kernel[1] > 1) {
+          const Size row = t / shape_.kernel[2] % shape_.kernel[1];
+          const Size lines =
+              taps_joined_ == shape_.kernel[2] ? std::min<Size>({12 / rows, 4, shape_.kernel[1] - row}) : 1;
+          if (lines > 1) {
+            const GridTap& next = blocks_.taps[static_cast<std::size_t>(t + taps_joined_)];
+            run_lines(view_offset(tap), view_offset(next) - view_offset(tap), rows, lines, out + tap.kernel * tap_pitch,
+                      (next.kernel - tap.kernel) * tap_pitch, add, steps, columns, m);
+            t += (lines - 1) * taps_joined_;
+            continue;
           }
-          run_rows(view_offset(tap), taps_joined_ * channels, out + tap.kernel * tap_pitch, add, steps, columns, m);
         }
-        continue;
+        run_rows(view_offset(tap), taps_joined_ * channels, out + tap.kernel * tap_pitch, add, steps, columns, m);
       }
-      for (Size c = 0; c < channels; c += kBlock) {
-        for (Size t = 0; t < taps; ++t) {
-          const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
-          run_rows(c / kBlock * view_block_ + view_offset(tap), std::min(kBlock, channels - c),
-                   out + tap.kernel * tap_pitch + (channel + c) * shape_.outputs, add, steps, columns, m);
-        }
+      continue;
+    }
+    for (Size c = 0; c < channels; c += kBlock) {
+      for (Size t = 0; t < taps; ++t) {
+        const GridTap& tap = blocks_.taps[static_cast<std::size_t>(t)];
+        run_rows(c / kBlock * view_block_ + view_offset(tap), std::min(kBlock, channels - c),
+                 out + tap.kernel * tap_pitch + (channel + c) * shape_.outputs, add, steps, columns, m);
       }
     }
   }
