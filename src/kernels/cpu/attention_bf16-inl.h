@@ -27,6 +27,7 @@ using attention::Scores;
 using contract::RowCut;
 using contract::Size;
 using contract_bf16_dot::FloatTag;
+using Floats = hn::Vec<FloatTag>;
 using contract_bf16_dot::kLanes;
 using contract_bf16_dot::Pair;
 using contract_bf16_dot::PairRun;
@@ -39,7 +40,7 @@ constexpr Size wide(Size columns) { return rounded_up(columns, kPanel); }
 constexpr Size joined(Size columns) { return rounded_up(pairs_of(columns), kLanes); }
 
 /// The first `left` lanes, zeros behind them.
-HWY_INLINE hn::Vec<FloatTag> load(const float* x, Size left) {
+HWY_INLINE Floats load(const float* x, Size left) {
   const FloatTag d;
   if (HWY_LIKELY(left >= kLanes)) return hn::LoadU(d, x);
   return hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(std::max<Size>(left, 0))), d, x);
@@ -73,6 +74,22 @@ inline void pack_turned(Pair* to, const float* x, Size x_row, Size rows, Size co
   for (Size j = 0; j < rows; j += kLanes) {
     contract_bf16_dot::pack_column(to + j, kPitch, x + j * x_row, {x_row, 1}, std::min(kLanes, rows - j), columns);
   }
+}
+
+/// exp(x) for x below 1 or so; 0 where it would be denormal. NaN stays. Relative error 2^-22.5 and what the rounding of
+/// x's own last digit gives.
+HWY_INLINE Floats weight_of(Floats x) {
+  const FloatTag d;
+  const Floats scaled = hn::Mul(x, hn::Set(d, 0x1.715476p+0F));
+  const Floats k{_mm512_roundscale_ps(scaled.raw, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+  const Floats r = hn::NegMulAdd(k, hn::Set(d, 0x1.62e43p-1F), x);
+  const Floats p = hn::Add(hn::Set(d, 1.0F), hn::MulAdd(hn::Mul(r, r), polynomial(d, r, kExp32), r));
+  return Floats{_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(k.raw, _mm512_set1_ps(-125), _CMP_NLT_UQ), p.raw, k.raw)};
+}
+
+/// Half a line of pairs along a row.
+HWY_INLINE void store_joined(Floats x, Pair* to) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(x.raw));
 }
 
 /// c[i * c_row + j] = (c[i * c_row + j] if add) + sum over p < pairs, ascending, of the dot products of

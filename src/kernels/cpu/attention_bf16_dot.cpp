@@ -38,6 +38,30 @@ struct Slot {
   }
 };
 
+/// As attention::weigh, the weights rounded and joined; rows of sums are as wide as whole vectors.
+HWY_INLINE void weigh(const float* s, Pair* to, Size columns, float most, float& maximum, float& total, float* sums,
+                      Size width) {
+  const FloatTag d;
+  const float before = maximum;
+  const float now = std::max(before, most);
+  maximum = now;
+  const Floats shift = hn::Set(d, now == -attention::kInfinity<float> ? 0.0F : now);
+  Floats row = hn::Zero(d);
+  for (Size j = 0; j < columns; j += kLanes) {
+    const Floats p = weight_of(hn::Sub(hn::Load(d, s + j), shift));
+    row = hn::Add(row, p);
+    store_joined(p, to + j / 2);
+  }
+  const float added = attention::added_halves(d, row);
+  if (now == before || before == -attention::kInfinity<float>) {
+    total += added;
+    return;
+  }
+  const Floats factor = weight_of(hn::Sub(hn::Set(d, before), shift));
+  total = hn::GetLane(hn::MulAdd(hn::Set(d, total), factor, hn::Set(d, added)));
+  for (Size j = 0; j < width; j += kLanes) hn::Store(hn::Mul(hn::Load(d, sums + j), factor), d, sums + j);
+}
+
 /// Queries [row0, row1) of a head.
 void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size batch, Size head, Size row0, Size row1,
                float* slot) {
@@ -74,10 +98,9 @@ void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size bat
                                    call.visible(row0 + row + i, first, seen), columns);
       }
       for (Size i = 0; i < count; ++i) {
-        attention::weigh(scores + i * kPitch, columns, most[i], maxima[row + i], totals[row + i],
-                         sums + (row + i) * sums_row, out_size);
+        weigh(scores + i * kPitch, weights + i * kWeightPitch, columns, most[i], maxima[row + i], totals[row + i],
+              sums + (row + i) * sums_row, out != nullptr ? sums_row : 0);
       }
-      pack_rows(weights, kWeightPitch, scores, kPitch, count, columns);
       multiply(weights, kWeightPitch, 1, count, values, sums_row, out_size, pairs_of(seen), sums + row * sums_row,
                sums_row, true);
     }

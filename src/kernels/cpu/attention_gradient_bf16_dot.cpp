@@ -65,6 +65,44 @@ void round_row(float* to, const float* x, Size n) {
   }
 }
 
+/// A row of scores and cotangents of weights.
+struct Row {
+  Scores<float> scores;
+  const float *s, *dp;
+  Size visible;
+  Floats shift, mean;
+
+  /// Lanes j, j + 1, ... of the weights and of the cotangents of unscaled scores, weight (dp - mean) scale.
+  HWY_INLINE void at(Size j, Floats& weight, Floats& slope) const {
+    const FloatTag d;
+    weight = weight_of(hn::Sub(scores.at(s, j, visible - j), shift));
+    slope = hn::Mul(hn::Mul(weight, hn::Sub(hn::Load(d, dp + j), mean)), hn::Set(d, scores.scale));
+    if (HWY_LIKELY(visible - j >= kLanes)) return;
+    slope = hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(std::max<Size>(visible - j, 0))), slope);
+  }
+};
+
+/// Weights and slopes of two rows: pairs of the rows, and of the slopes also pairs along each row. What lies behind
+/// what is visible is zero.
+HWY_INLINE void join(const Row& even, const Row& odd, Size columns, Pair* weight_steps, Pair* slope_steps,
+                     Pair* even_slopes, Pair* odd_slopes) {
+  const contract_bf16_dot::PairTag du;
+  const Size seen = std::max(even.visible, odd.visible);
+  for (Size j = 0; j < columns; j += kLanes) {
+    Floats weight[2], slope[2];
+    if (HWY_LIKELY(j < seen)) {
+      even.at(j, weight[0], slope[0]);
+      odd.at(j, weight[1], slope[1]);
+    } else {
+      weight[0] = weight[1] = slope[0] = slope[1] = hn::Zero(FloatTag());
+    }
+    hn::Store(contract_bf16_dot::pair(weight[0], weight[1]), du, weight_steps + j);
+    hn::Store(contract_bf16_dot::pair(slope[0], slope[1]), du, slope_steps + j);
+    store_joined(slope[0], even_slopes + j / 2);
+    store_joined(slope[1], odd_slopes + j / 2);
+  }
+}
+
 class GradientPiece {
  public:
   GradientPiece(const GradientCall& call, const Piece& piece, float* slot)
@@ -135,11 +173,24 @@ class GradientPiece {
     }
   }
 
+  /// Row i of the scores, of the query whose delta is at `delta`, of which `seen` keys are seen at most.
+  Row row_of(Size head, Size query, Size seen, Size i, Size delta) const {
+    const FloatTag d;
+    // A row without keys has weights 0: exp(-inf - inf).
+    const float sum = call_.log_sum_exp[position(query) * shape_.heads + head];
+    const float shift = sum == -attention::kInfinity<float> ? attention::kInfinity<float> : sum;
+    return {Scores<float>(call_, piece_.batch, head, query, first_),
+            slot_ + at_.scores + i * kPitch,
+            slot_ + at_.slopes + i * kPitch,
+            call_.visible(query, first_, seen),
+            hn::Set(d, shift),
+            hn::Set(d, slot_[at_.deltas + delta])};
+  }
+
   void run_block(Size head, Size row0, Size rows) {
     const Size at = place(head, row0);
     const Pair* const q = words(at_.q) + at * joined(shape_.width);
     const Pair* const g = words(at_.g) + at * joined(shape_.value_width);
-    float *const scores = slot_ + at_.scores, *const slopes = slot_ + at_.slopes;
     const Size columns = rounded_up(n_, attention::kSumLanes);
     Size begin = rows;  // the first row that sees any of these keys
     for (Size i = 0; i < rows; i += kRows) {
@@ -148,23 +199,21 @@ class GradientPiece {
       if (seen == 0) continue;
       begin = std::min(begin, i);
       multiply(q + i * joined(shape_.width), joined(shape_.width), 1, count, words(at_.keys_turned), kPitch, seen,
-               pairs_of(shape_.width), scores, kPitch, false);
+               pairs_of(shape_.width), slot_ + at_.scores, kPitch, false);
       multiply(g + i * joined(shape_.value_width), joined(shape_.value_width), 1, count, words(at_.values_turned),
-               kPitch, seen, pairs_of(shape_.value_width), slopes, kPitch, false);
-      for (Size r = 0; r < count; ++r) {
-        const Size query = row0 + i + r;
-        attention::slope(Scores<float>(call_, piece_.batch, head, query, first_), scores + r * kPitch,
-                         slopes + r * kPitch, call_.visible(query, first_, seen), columns,
-                         call_.log_sum_exp[position(query) * shape_.heads + head], slot_[at_.deltas + at + i + r]);
+               kPitch, seen, pairs_of(shape_.value_width), slot_ + at_.slopes, kPitch, false);
+      for (Size r = 0; r < count; r += 2) {
+        const Row even = row_of(head, row0 + i + r, seen, r, at + i + r);
+        Row odd = even;
+        odd.visible = 0;
+        if (r + 1 < count) odd = row_of(head, row0 + i + r + 1, seen, r + 1, at + i + r + 1);
+        Pair* const slopes = words(at_.slope_rows) + r * kSlopePitch;
+        join(even, odd, columns, words(at_.weight_steps) + (i + r) / 2 * kPitch,
+             words(at_.slope_steps) + (i + r) / 2 * kPitch, slopes, slopes + kSlopePitch);
       }
       if (piece_.queries) {
-        pack_rows(words(at_.slope_rows), kSlopePitch, slopes, kPitch, count, columns);
         multiply(words(at_.slope_rows), kSlopePitch, 1, count, words(at_.keys), width(), shape_.width, pairs_of(seen),
                  slot_ + at_.dq + (at + i) * width(), width(), true);
-      }
-      if (piece_.keys) {
-        pack_steps(words(at_.weight_steps) + i / 2 * kPitch, kPitch, scores, kPitch, count, columns);
-        pack_steps(words(at_.slope_steps) + i / 2 * kPitch, kPitch, slopes, kPitch, count, columns);
       }
     }
     if (piece_.keys) add_keys(at, row0, begin, rows);
