@@ -92,6 +92,40 @@ HWY_INLINE void store_joined(Floats x, Pair* to) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh(x.raw));
 }
 
+/// Rows that are about to be read or written, fetched into the second cache some lines at a time beside the products.
+class Ahead {
+ public:
+  /// Nothing happens where there are rows of too many kinds already.
+  void add(const float* at, Size row, Size rows, Size columns) {
+    if (at == nullptr || rows <= 0 || count_ == kMost) return;
+    list_[count_++] = {at, row, rows, columns, 0};
+  }
+  void fetch(Size lines) {
+    while (first_ < count_) {
+      Rows& rows = list_[first_];
+      for (; rows.rows > 0; --rows.rows, rows.at += rows.row, rows.column = 0) {
+        for (; rows.column < rows.columns; rows.column += kLanes) {
+          if (--lines < 0) return;
+          __builtin_prefetch(rows.at + rows.column, 0, 2);
+        }
+      }
+      ++first_;
+    }
+    first_ = count_ = 0;
+  }
+
+ private:
+  static constexpr Size kMost = 16;
+  struct Rows {
+    const float* at;
+    Size row, rows, columns, column;
+  };
+  Rows list_[kMost];
+  Size first_ = 0, count_ = 0;
+};
+/// So many rows of the next piece are fetched while one is worked on: what half of the second cache holds.
+inline constexpr Size kRowsAhead = 256;
+
 /// c[i * c_row + j] = (c[i * c_row + j] if add) + sum over p < pairs, ascending, of the dot products of
 /// s[i * s_row + p * s_k] and v[p * v_k + j]. Reads and writes as many rows as are even and columns as are `wide`.
 inline HWY_NOINLINE void multiply(const Pair* s, Size s_row, Size s_k, Size rows, const Pair* v, Size v_k, Size columns,

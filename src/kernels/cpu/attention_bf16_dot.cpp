@@ -62,6 +62,26 @@ HWY_INLINE void weigh(const float* s, Pair* to, Size columns, float most, float&
   for (Size j = 0; j < width; j += kLanes) hn::Store(hn::Mul(hn::Load(d, sums + j), factor), d, sums + j);
 }
 
+/// Lines that are fetched beside a row of a block.
+inline constexpr Size kLinesOfRow = 8;
+
+/// What is read first behind the queries before row1 of a head, since a thread's pieces follow each other.
+void add_next(Ahead& ahead, const Call<float>& call, Size batch, Size head, Size row1) {
+  const AttentionShape& s = call.shape;
+  if (row1 == s.queries) {
+    row1 = 0;
+    if (++head == s.heads) {
+      head = 0;
+      if (++batch == s.batch) return;
+    }
+  }
+  const Size rows = std::min({kRowsAhead, s.queries - row1, attention::piece_rows(s)}), group = call.group_of(head);
+  const Size keys = std::min(kAttentionKeys, s.keys);
+  ahead.add(call.q + (batch * s.queries + row1) * call.q_row + head * s.width, call.q_row, rows, s.width);
+  ahead.add(call.keys(batch, group, 0), call.kv_row, keys, s.width);
+  ahead.add(call.values(batch, group, 0), call.vv_row, keys, s.value_width);
+}
+
 /// Queries [row0, row1) of a head.
 void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size batch, Size head, Size row0, Size row1,
                float* slot) {
@@ -80,11 +100,21 @@ void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size bat
   std::fill_n(totals, rows, 0.0F);
   std::fill_n(sums, rows * sums_row, 0.0F);
 
+  Ahead ahead;
   for (Size first = 0; first < shape.keys; first += kAttentionKeys) {
     const Size n = std::min(kAttentionKeys, shape.keys - first);
     if (call.visible(row1 - 1, first, n) == 0) break;
     pack_turned(keys, call.keys(batch, group, first), call.kv_row, n, shape.width);
     pack_steps(values, sums_row, call.values(batch, group, first), call.vv_row, n, out_size);
+    const Size next = first + n, more = std::min(kAttentionKeys, shape.keys - next);
+    ahead.add(call.keys(batch, group, next), call.kv_row, more, shape.width);
+    ahead.add(call.values(batch, group, next), call.vv_row, more, shape.value_width);
+    if (first == 0) {
+      if (out != nullptr)
+        ahead.add(out + (batch * shape.queries + row0) * call.out_row + head * shape.value_width, call.out_row,
+                  std::min(rows, kRowsAhead), shape.value_width);
+      add_next(ahead, call, batch, head, row1);
+    }
     for (Size row = 0; row < rows; row += kRows) {
       const Size count = std::min(kRows, rows - row);
       const Size seen = call.visible(row0 + row + count - 1, first, n);
@@ -100,6 +130,7 @@ void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size bat
       for (Size i = 0; i < count; ++i) {
         weigh(scores + i * kPitch, weights + i * kWeightPitch, columns, most[i], maxima[row + i], totals[row + i],
               sums + (row + i) * sums_row, out != nullptr ? sums_row : 0);
+        ahead.fetch(kLinesOfRow);
       }
       multiply(weights, kWeightPitch, 1, count, values, sums_row, out_size, pairs_of(seen), sums + row * sums_row,
                sums_row, true);

@@ -25,6 +25,8 @@ using attention::Piece;
 inline constexpr Size kSlopePitch = joined(kAttentionKeys);
 /// Keys whose sums are made together: queries before the first that sees one of them are left out.
 inline constexpr Size kKeys = 32;
+/// Lines that are fetched beside two rows of a block.
+inline constexpr Size kLinesOfRows = 24;
 
 /// Where the parts of a thread's scratch memory begin, in words.
 struct GradientSlot {
@@ -122,6 +124,7 @@ class GradientPiece {
       pack_turned(words(at_.keys_turned), keys, call_.kv_row, n_, shape_.width);
       pack_turned(words(at_.values_turned), values, call_.vv_row, n_, shape_.value_width);
       if (piece_.queries) pack_steps(words(at_.keys), width(), keys, call_.kv_row, n_, shape_.width);
+      add_ahead();
       if (piece_.keys) {
         std::fill_n(slot_ + at_.dk, kAttentionKeys * width(), 0.0F);
         std::fill_n(slot_ + at_.dv, kAttentionKeys * value_width(), 0.0F);
@@ -148,6 +151,34 @@ class GradientPiece {
     for (Size head = piece_.head0; head < piece_.head1; ++head) {
       for (Size row = piece_.row0; row < piece_.row1; row += kBlock) f(head, row, std::min(kBlock, piece_.row1 - row));
     }
+  }
+
+  /// What is read and written next: keys and values of the next block, the sums of this one; once, what the next piece
+  /// reads first, since a thread's pieces follow each other, and the cotangents of the queries.
+  void add_ahead() {
+    const auto keys = [&](const float* k, const float* v, Size batch, Size group, Size key) {
+      const Size at = batch * shape_.keys + key, rows = std::min(kAttentionKeys, shape_.keys - key);
+      if (k != nullptr) ahead_.add(k + at * call_.kv_row + group * shape_.width, call_.kv_row, rows, shape_.width);
+      if (v != nullptr) {
+        ahead_.add(v + at * call_.vv_row + group * shape_.value_width, call_.vv_row, rows, shape_.value_width);
+      }
+    };
+    if (first_ + n_ < piece_.key1) keys(call_.k, call_.v, piece_.batch, piece_.group, first_ + n_);
+    if (piece_.keys) keys(call_.dk, call_.dv, piece_.batch, piece_.group, first_);
+    if (first_ != piece_.key0 || !at_.keeps) return;
+    const bool last = piece_.group + 1 == shape_.groups;
+    const Size batch = piece_.batch + (last ? 1 : 0), group = last ? 0 : piece_.group + 1;
+    const auto queries = [&](const float* x, Size at, Size head, Size row, Size width) {
+      ahead_.add(x + at * shape_.queries * row + head * width, row, std::min(kRowsAhead, shape_.queries), width);
+    };
+    if (batch < shape_.batch) {
+      const Size head = group * (shape_.heads / shape_.groups);
+      keys(call_.k, call_.v, batch, group, 0);
+      queries(call_.q, batch, head, call_.q_row, shape_.width);
+      queries(call_.g, batch, head, call_.out_row, shape_.value_width);
+      queries(call_.out, batch, head, call_.out_row, shape_.value_width);
+    }
+    if (piece_.queries) queries(call_.dq, piece_.batch, piece_.head0, call_.q_row, shape_.width);
   }
 
   /// q and g of a block, both ways, and of each row the sum of g out: the mean of its slopes by weight.
@@ -210,6 +241,7 @@ class GradientPiece {
         Pair* const slopes = words(at_.slope_rows) + r * kSlopePitch;
         join(even, odd, columns, words(at_.weight_steps) + (i + r) / 2 * kPitch,
              words(at_.slope_steps) + (i + r) / 2 * kPitch, slopes, slopes + kSlopePitch);
+        ahead_.fetch(kLinesOfRows);
       }
       if (piece_.queries) {
         multiply(words(at_.slope_rows), kSlopePitch, 1, count, words(at_.keys), width(), shape_.width, pairs_of(seen),
@@ -259,7 +291,8 @@ class GradientPiece {
   const Piece piece_;
   float* const slot_;
   const GradientSlot at_;
-  Size first_ = 0, n_ = 0;     // the block of keys
+  Size first_ = 0, n_ = 0;  // the block of keys
+  Ahead ahead_;
   Size head_ = -1, row_ = -1;  // the block of queries that was packed last
 };
 
