@@ -62,6 +62,18 @@ HWY_INLINE void weigh(const float* s, Pair* to, Size columns, float most, float&
   for (Size j = 0; j < width; j += kLanes) hn::Store(hn::Mul(hn::Load(d, sums + j), factor), d, sums + j);
 }
 
+/// Turns maxima and total weights of rows into log-sum-exps and the inverse of totals, 0 where there is no weight.
+void finish(float* maxima, float* totals, Size rows) {
+  const FloatTag d;
+  for (Size i = 0; i < rows; i += kLanes) {
+    const Floats total = hn::Load(d, totals + i), maximum = hn::Load(d, maxima + i);
+    const auto none = hn::Eq(total, hn::Zero(d));
+    const Floats sum = hn::Add(maximum, attention::log_of_sum(d, total));
+    hn::Store(hn::IfThenElse(none, hn::Set(d, -attention::kInfinity<float>), sum), d, maxima + i);
+    hn::Store(hn::IfThenZeroElse(none, hn::Div(hn::Set(d, 1.0F), total)), d, totals + i);
+  }
+}
+
 /// Lines that are fetched beside a row of a block.
 inline constexpr Size kLinesOfRow = 8;
 
@@ -136,13 +148,18 @@ void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size bat
                sums_row, true);
     }
   }
+  finish(maxima, totals, rows);
   for (Size i = 0; i < rows; ++i) {
     const Size position = batch * shape.queries + row0 + i;
-    attention::divide(sums + i * sums_row, out_size, totals[i]);
-    if (out != nullptr)
-      std::copy_n(sums + i * sums_row, out_size, out + position * call.out_row + head * shape.value_width);
-    if (log_sum_exp == nullptr) continue;
-    log_sum_exp[position * shape.heads + head] = attention::logarithm(maxima[i], totals[i]);
+    if (out != nullptr) {
+      float* const to = out + position * call.out_row + head * shape.value_width;
+      const Floats inverse = hn::Set(FloatTag(), totals[i]);
+      for (Size j = 0; j < out_size; j += kLanes) {
+        const Floats y = hn::Mul(hn::Load(FloatTag(), sums + i * sums_row + j), inverse);
+        contract::store_first(y, FloatTag(), to + j, std::min(kLanes, out_size - j));
+      }
+    }
+    if (log_sum_exp != nullptr) log_sum_exp[position * shape.heads + head] = maxima[i];
   }
 }
 

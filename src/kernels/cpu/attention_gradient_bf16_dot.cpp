@@ -24,7 +24,7 @@ using attention::Piece;
 /// Words of a row of slopes, joined.
 inline constexpr Size kSlopePitch = joined(kAttentionKeys);
 /// Keys whose sums are made together: queries before the first that sees one of them are left out.
-inline constexpr Size kKeys = 32;
+inline constexpr Size kKeys = 16;
 /// Lines that are fetched beside two rows of a block.
 inline constexpr Size kLinesOfRows = 24;
 
