@@ -33,7 +33,8 @@ inline constexpr std::int64_t kAttentionKeys = 64;  // of a block
 
 /// True where `rounded` operands are rounded to bfloat16 by the kernels themselves, so that they may come unrounded.
 /// Then all products are of pairs of bfloat16 numbers, summed in float32 (docs/kernels.md): weights, and in the
-/// gradient the cotangents of scores, are rounded where they are multiplied. Depends on bf16_way() and the shape alone.
+/// gradient the cotangents of scores, are rounded where they are multiplied; forward, blocks have 2 kAttentionKeys
+/// keys. Depends on bf16_way() and the shape alone.
 bool rounds_itself(const AttentionShape& shape);
 
 struct AttentionOperands {

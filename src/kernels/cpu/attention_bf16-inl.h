@@ -69,10 +69,10 @@ inline HWY_NOINLINE void pack_steps(Pair* HWY_RESTRICT to, Size width, const flo
   }
 }
 
-/// Pairs along each row, whose rows become columns: of columns 2p and 2p + 1 of row j at to[p * kPitch + j].
-inline void pack_turned(Pair* to, const float* x, Size x_row, Size rows, Size columns) {
+/// Pairs along each row, whose rows become columns: of columns 2p and 2p + 1 of row j at to[p * width + j].
+inline void pack_turned(Pair* to, Size width, const float* x, Size x_row, Size rows, Size columns) {
   for (Size j = 0; j < rows; j += kLanes) {
-    contract_bf16_dot::pack_column(to + j, kPitch, x + j * x_row, {x_row, 1}, std::min(kLanes, rows - j), columns);
+    contract_bf16_dot::pack_column(to + j, width, x + j * x_row, {x_row, 1}, std::min(kLanes, rows - j), columns);
   }
 }
 

@@ -19,8 +19,10 @@ namespace HWY_NAMESPACE {
 namespace attention_bf16_dot {
 namespace {
 
-/// Words of a row of weights, joined.
-inline constexpr Size kWeightPitch = joined(kAttentionKeys);
+/// Keys of a block: packed they take half as much memory as in float32, so there are twice as many.
+inline constexpr Size kBlockKeys = 2 * kAttentionKeys;
+/// From one row of a block of scores to the next, an odd number of lines; and of weights, joined.
+inline constexpr Size kScorePitch = kBlockKeys + kLanes, kWeightPitch = joined(kBlockKeys);
 
 /// Where the parts of a thread's scratch memory begin, in words.
 struct Slot {
@@ -28,9 +30,9 @@ struct Slot {
   explicit Slot(const AttentionShape& s) {
     const Size rows = attention::piece_rows(s);
     keys = queries + rows * joined(s.width);
-    values = keys + pairs_of(s.width) * kPitch;
-    scores = values + kAttentionKeys / 2 * wide(s.value_width);
-    weights = scores + kRows * kPitch;
+    values = keys + pairs_of(s.width) * kScorePitch;
+    scores = values + kBlockKeys / 2 * wide(s.value_width);
+    weights = scores + kRows * kScorePitch;
     sums = weights + kRows * kWeightPitch;
     maxima = sums + rows * wide(s.value_width);
     totals = maxima + rounded_up(rows, kLanes);
@@ -75,7 +77,7 @@ void finish(float* maxima, float* totals, Size rows) {
 }
 
 /// Lines that are fetched beside a row of a block.
-inline constexpr Size kLinesOfRow = 8;
+inline constexpr Size kLinesOfRow = 16;
 
 /// What is read first behind the queries before row1 of a head, since a thread's pieces follow each other.
 void add_next(Ahead& ahead, const Call<float>& call, Size batch, Size head, Size row1) {
@@ -88,7 +90,7 @@ void add_next(Ahead& ahead, const Call<float>& call, Size batch, Size head, Size
     }
   }
   const Size rows = std::min({kRowsAhead, s.queries - row1, attention::piece_rows(s)}), group = call.group_of(head);
-  const Size keys = std::min(kAttentionKeys, s.keys);
+  const Size keys = std::min(kBlockKeys, s.keys);
   ahead.add(call.q + (batch * s.queries + row1) * call.q_row + head * s.width, call.q_row, rows, s.width);
   ahead.add(call.keys(batch, group, 0), call.kv_row, keys, s.width);
   ahead.add(call.values(batch, group, 0), call.vv_row, keys, s.value_width);
@@ -113,12 +115,12 @@ void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size bat
   std::fill_n(sums, rows * sums_row, 0.0F);
 
   Ahead ahead;
-  for (Size first = 0; first < shape.keys; first += kAttentionKeys) {
-    const Size n = std::min(kAttentionKeys, shape.keys - first);
+  for (Size first = 0; first < shape.keys; first += kBlockKeys) {
+    const Size n = std::min(kBlockKeys, shape.keys - first);
     if (call.visible(row1 - 1, first, n) == 0) break;
-    pack_turned(keys, call.keys(batch, group, first), call.kv_row, n, shape.width);
+    pack_turned(keys, kScorePitch, call.keys(batch, group, first), call.kv_row, n, shape.width);
     pack_steps(values, sums_row, call.values(batch, group, first), call.vv_row, n, out_size);
-    const Size next = first + n, more = std::min(kAttentionKeys, shape.keys - next);
+    const Size next = first + n, more = std::min(kBlockKeys, shape.keys - next);
     ahead.add(call.keys(batch, group, next), call.kv_row, more, shape.width);
     ahead.add(call.values(batch, group, next), call.vv_row, more, shape.value_width);
     if (first == 0) {
@@ -131,16 +133,16 @@ void run_piece(const Call<float>& call, float* out, float* log_sum_exp, Size bat
       const Size count = std::min(kRows, rows - row);
       const Size seen = call.visible(row0 + row + count - 1, first, n);
       if (seen == 0) continue;
-      multiply(queries + row * joined(shape.width), joined(shape.width), 1, count, keys, kPitch, seen,
-               pairs_of(shape.width), scores, kPitch, false);
+      multiply(queries + row * joined(shape.width), joined(shape.width), 1, count, keys, kScorePitch, seen,
+               pairs_of(shape.width), scores, kScorePitch, false);
       const Size columns = rounded_up(seen, attention::kSumLanes);
       float most[kRows];
       for (Size i = 0; i < count; ++i) {
-        most[i] = attention::scale(Scores<float>(call, batch, head, row0 + row + i, first), scores + i * kPitch,
+        most[i] = attention::scale(Scores<float>(call, batch, head, row0 + row + i, first), scores + i * kScorePitch,
                                    call.visible(row0 + row + i, first, seen), columns);
       }
       for (Size i = 0; i < count; ++i) {
-        weigh(scores + i * kPitch, weights + i * kWeightPitch, columns, most[i], maxima[row + i], totals[row + i],
+        weigh(scores + i * kScorePitch, weights + i * kWeightPitch, columns, most[i], maxima[row + i], totals[row + i],
               sums + (row + i) * sums_row, out != nullptr ? sums_row : 0);
         ahead.fetch(kLinesOfRow);
       }

@@ -121,8 +121,8 @@ class GradientPiece {
       n_ = std::min(kAttentionKeys, piece_.key1 - first_);
       const float* const keys = call_.keys(piece_.batch, piece_.group, first_);
       const float* const values = call_.values(piece_.batch, piece_.group, first_);
-      pack_turned(words(at_.keys_turned), keys, call_.kv_row, n_, shape_.width);
-      pack_turned(words(at_.values_turned), values, call_.vv_row, n_, shape_.value_width);
+      pack_turned(words(at_.keys_turned), kPitch, keys, call_.kv_row, n_, shape_.width);
+      pack_turned(words(at_.values_turned), kPitch, values, call_.vv_row, n_, shape_.value_width);
       if (piece_.queries) pack_steps(words(at_.keys), width(), keys, call_.kv_row, n_, shape_.width);
       add_ahead();
       if (piece_.keys) {
