@@ -112,7 +112,7 @@ GridWay<T, S>::GridWay(const ConvolveShape& shape, ConvolveKind kind) : shape_(s
   double work = 0;
   Size row_pieces = 0;
   std::vector<Grid> grids = grids_of(shape, kind);
-  if (std::is_same_v<T, S> && !forward && columns_ % (2 * lanes) == 0 && has_zero_cells(shape, grids)) {
+  if (kMayZero<S> && !forward && columns_ % (2 * lanes) == 0 && has_zero_cells(shape, grids)) {
     for (Size i = 1; i < volume(shape.stride); ++i) {
       const Position r = position(shape.stride, i);
       cell_.push_back(((r[0] * shape.in[1] + r[1]) * shape.in[2] + r[2]) * shape.channels);

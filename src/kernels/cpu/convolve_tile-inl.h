@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "hwy/cache_control.h"
@@ -27,6 +28,10 @@ using contract::kTileRows;
 using contract::kTileRows1;
 using contract::RowCut;
 using contract::Size;
+
+/// Tiles that write zeros beside their results: only those of float32, as for kMayKeep.
+template <class T>
+inline constexpr bool kMayZero = std::is_same_v<T, float>;
 
 /// R rows through `panels` panels of NV vectors each.
 template <class T>
@@ -70,7 +75,7 @@ void run_grid_tile(const GridTile<T>& t) {
     const T* v = v_panel;
     Size zero_row = 0, zero_pixel = 0;
     for (const Segment* segment = t.segments; segment != segments_end; ++segment) {
-      for (Size n = t.zeros; n > 0 && zero_row < R; --n) {
+      for (Size n = kMayZero<T> ? t.zeros : 0; n > 0 && zero_row < R; --n) {
         HWY_UNROLL(4)
         for (int j = 0; j < NV; ++j)
           hn::StoreU(hn::Zero(d), d, t.out[zero_row] + column + t.cell[zero_pixel] + j * lanes);
