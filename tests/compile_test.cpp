@@ -272,5 +272,22 @@ TEST(Compile, PartsOfLongRowsAreReadWhereTheyLieWithTheSameBits) {
   EXPECT_TRUE(all(equal(got, alone)).item<bool>());
 }
 
+TEST(Compile, WhatIsRepeatedInsideAndOutsideIsNotCopiedAsAWhole) {
+  // Members, features, rows, waves: no operand of the map has one step for rows and one for columns.
+  const auto f = [](const Arrays& in) {
+    const Array waves = cos(reshape(in[0], {1, 6, 300, 1}) * in[1] + in[2]);
+    return Arrays{waves, sum(waves, {0, 1, 2})};
+  };
+  const Arrays x = {random::normal(random::key(1), {6, 300}), random::normal(random::key(2), {4, 6, 1, 16}),
+                    random::normal(random::key(3), {4, 1, 1, 16})};
+  auto compiled = compile(f);
+  const Arrays got = compiled(x);
+  Arrays expected = {(reshape(x[0], {1, 6, 300, 1}) * x[1]).evaluate()};
+  expected[0] = cos((expected[0] + x[2]).evaluate()).evaluate();
+  expected.push_back(sum(expected[0], {0, 1, 2}));
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(all(equal(got[i], expected[i])).item<bool>()) << i;
+  EXPECT_EQ(compiled.explain_plan().find("copy ["), std::string::npos) << compiled.explain_plan();
+}
+
 }  // namespace
 }  // namespace pellucid

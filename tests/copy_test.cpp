@@ -152,5 +152,40 @@ TEST(CopyTest, FillAndExpand) {
   }
 }
 
+TEST(CopyRange, GivesEachPartOfTheWholeCopy) {
+  // Repeated along inner and outer axes, as numbers beside waves and members; gaps; a transposition; a line; a number.
+  const std::pair<Ints, Ints> cases[] = {{{3, 5, 7, 16}, {0, 1, 5, 0}},
+                                         {{3, 5, 7, 16}, {80, 16, 0, 1}},
+                                         {{4, 9, 33}, {33, 0, 1}},
+                                         {{2, 6, 5}, {40, -3, 7}},
+                                         {{6, 40, 24}, {0, 1, 40}},
+                                         {{100}, {3}},
+                                         {{}, {}}};
+  std::mt19937 random(1);
+  for (const auto& [shape, strides] : cases) {
+    const View src = place(shape, strides);
+    const std::int64_t count = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+    for (const std::size_t size : {1, 2, 4, 8}) {
+      std::vector<std::uint8_t> from(static_cast<std::size_t>(src.extent) * size);
+      for (std::uint8_t& byte : from) byte = static_cast<std::uint8_t>(random());
+      const void* x = from.data() + static_cast<std::size_t>(src.start) * size;
+      std::vector<std::uint8_t> whole(static_cast<std::size_t>(count) * size);
+      copy_strided(whole.data(), contiguous(shape).data(), x, strides.data(), shape.data(),
+                   static_cast<int>(shape.size()), size);
+      for (int trial = 0; trial < 40; ++trial) {
+        const auto first = static_cast<std::int64_t>(random()) % count;
+        const std::int64_t n = trial == 0 ? count - first : 1 + static_cast<std::int64_t>(random()) % (count - first);
+        std::vector<std::uint8_t> part(static_cast<std::size_t>(n) * size + 8, 0xAA);
+        copy_range(part.data(), x, shape.data(), strides.data(), static_cast<int>(shape.size()), first, n, size);
+        const auto bytes = static_cast<std::size_t>(n) * size;
+        EXPECT_EQ(std::memcmp(part.data(), whole.data() + static_cast<std::size_t>(first) * size, bytes), 0)
+            << "rank " << shape.size() << ", size " << size << ", from " << first << ", " << n;
+        EXPECT_EQ(std::vector<std::uint8_t>(part.begin() + static_cast<std::ptrdiff_t>(bytes), part.end()),
+                  std::vector<std::uint8_t>(8, 0xAA));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace pellucid::kernels

@@ -279,6 +279,9 @@ void GroupStep::run() {
         case GroupCode::Kind::kExpandColumns:
           kernels::expand_columns(call.y, call.a, call.n, call.cols, call.size);
           break;
+        case GroupCode::Kind::kRepeat:
+          repeat(code_.ops[i], call.y, call.a, 0, code_.rows * code_.cols);
+          break;
         case GroupCode::Kind::kBlock: {
           const std::int64_t cols = code_.ops[i].level == Level::kRow ? 1 : code_.cols;
           const std::int64_t shape[2] = {static_cast<std::int64_t>(call.n), cols};
@@ -300,7 +303,15 @@ void GroupStep::run() {
   finish();
 }
 
-void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch) {
+void GroupStep::repeat(const GroupCode::Op& op, std::byte* y, const std::byte* x, std::int64_t first,
+                       std::int64_t count) const {
+  const auto& [shape, strides] = code_.repeated[op.repeated];
+  kernels::copy_range(y, x, shape.data(), strides.data(), static_cast<int>(shape.size()), first, count,
+                      code_.slots[static_cast<std::size_t>(op.y)].size);
+}
+
+void GroupStep::run_ops(std::byte** at, std::int64_t first, std::int64_t rows, std::int64_t cols, bool prologue,
+                        std::byte* scratch) {
   const auto full = static_cast<std::size_t>(rows * cols);
   std::size_t fold = 0, chain = 0;
   std::int64_t offset = 0;
@@ -350,6 +361,9 @@ void GroupStep::run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bo
         case GroupCode::Kind::kExpandColumns:
           kernels::expand_columns(at[op.y], at[op.a], static_cast<std::size_t>(rows), static_cast<std::size_t>(cols),
                                   code_.slots[static_cast<std::size_t>(op.y)].size);
+          break;
+        case GroupCode::Kind::kRepeat:
+          repeat(op, at[op.y], at[op.a], first, rows * cols);
           break;
         case GroupCode::Kind::kBlock: {
           const std::int64_t width = op.level == Level::kRow ? 1 : cols;
@@ -401,8 +415,8 @@ void GroupStep::run_tiles(std::int64_t piece, int thread) {
       for (std::int64_t c = col_piece * piece_cols_; c < col_end; c += tile_cols_) {
         move(r, c);
         const std::int64_t cols = std::min(tile_cols_, col_end - c);
-        run_ops(at, 1, cols, true, scratch);
-        run_ops(at, 1, cols, false, scratch);
+        run_ops(at, r * code_.cols + c, 1, cols, true, scratch);
+        run_ops(at, r * code_.cols + c, 1, cols, false, scratch);
       }
       for (std::size_t f = 0; f < folds_.size(); ++f) {
         const auto& op = code_.ops[folds_[f].op];
@@ -424,10 +438,10 @@ void GroupStep::run_tiles(std::int64_t piece, int thread) {
     const std::int64_t cols = std::min(tile_cols_, col_end - c);
     const std::int64_t first = row_piece * piece_rows_;
     move(first, c);
-    run_ops(at, std::min(tile_rows_, row_end - first), cols, true, scratch);
+    run_ops(at, first * code_.cols + c, std::min(tile_rows_, row_end - first), cols, true, scratch);
     for (std::int64_t r = first; r < row_end; r += tile_rows_) {
       move(r, c);
-      run_ops(at, std::min(tile_rows_, row_end - r), cols, false, scratch);
+      run_ops(at, r * code_.cols + c, std::min(tile_rows_, row_end - r), cols, false, scratch);
     }
     for (std::size_t f = 0; f < folds_.size(); ++f) {
       const std::size_t at_column = static_cast<std::size_t>(c) * folds_[f].size;

@@ -33,7 +33,12 @@ struct GroupCode {
     std::int64_t row_stride = 0, col_stride = 0;
     StoragePtr filled;  // a tile of one constant
   };
-  enum class Kind { kMap, kReduceRows, kReduceColumns, kExpandRows, kExpandColumns, kBlock };
+  enum class Kind { kMap, kReduceRows, kReduceColumns, kExpandRows, kExpandColumns, kBlock, kRepeat };
+  /// An operand over the whole space that is no matrix, as what is repeated along inner and outer axes alike.
+  struct Repeated {
+    Shape shape;
+    Strides strides;
+  };
   struct Op {
     Kind kind;
     kernels::Map map = nullptr;
@@ -42,11 +47,13 @@ struct GroupCode {
     int y = -1, a = -1, b = -1, c = -1;
     Level level = Level::kFull;                   // of the result of a map
     std::int64_t row_stride = 0, col_stride = 0;  // of kExpandRows' and kBlock's operand
+    std::size_t repeated = 0;                     // kRepeat: which
   };
   std::int64_t rows = 1, cols = 1;
   bool single_rows = false;  // a tile is a part of one row
   std::vector<Slot> slots;
   std::vector<Op> ops;
+  std::vector<Repeated> repeated;
 };
 
 /// Instructions [first, last) of a program that run as one chain of links (kernels/chain.h); those of the prologue
@@ -95,7 +102,10 @@ class GroupStep final : public Step {
   void run_tiles(std::int64_t piece, int thread);
   void run_chain(const Chain& chain, std::byte* const* at, std::size_t n) const;
   void run_map(const GroupCode::Op& op, std::byte* const* at, std::size_t done, std::size_t n) const;
-  void run_ops(std::byte** at, std::int64_t rows, std::int64_t cols, bool prologue, std::byte* scratch);
+  /// Over a tile that begins at element `first` of the space.
+  void run_ops(std::byte** at, std::int64_t first, std::int64_t rows, std::int64_t cols, bool prologue,
+               std::byte* scratch);
+  void repeat(const GroupCode::Op& op, std::byte* y, const std::byte* x, std::int64_t first, std::int64_t count) const;
   void fold_columns(std::size_t which, const std::byte* x, std::int64_t rows, std::int64_t cols, std::byte* scratch);
   void fold_row_block(std::size_t which, const std::byte* x, std::int64_t cols, std::byte* scratch);
   void merge_down(std::size_t which, std::byte* into, std::byte* scratch, std::int64_t elements);

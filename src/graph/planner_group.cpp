@@ -123,6 +123,7 @@ class GroupBuilder {
     std::int64_t row_stride = cols, col_stride = 1;
     if (!is_contiguous(lie.layout.shape, lie.layout.strides)) {
       if (!as_matrix(lie.layout, rows, cols, row_stride, col_stride)) {
+        if (wanted == Level::kFull && repeats(lie.layout)) return repeated(v, lie.layout);
         const Ref ref = planner_.copied(lie, dtype, graph_.value(v).shape);
         return memory_slot(ref, size, wanted, cols, wanted == Level::kRow ? 0 : 1);
       }
@@ -150,6 +151,33 @@ class GroupBuilder {
       return load(v, wanted, Kind::kExpandColumns, 0, 1, 0, 1);
     }
     return load(v, wanted, Kind::kBlock, row_stride, col_stride, row_stride, col_stride);
+  }
+
+  /// True where each element of memory is read so often that a copy of the whole costs more than one for each tile.
+  static bool repeats(const Layout& layout) {
+    constexpr std::int64_t kOften = 4;
+    std::int64_t elements = 1;  // in memory
+    for (std::size_t d = 0; d < layout.shape.size(); ++d) elements *= layout.strides[d] != 0 ? layout.shape[d] : 1;
+    return kOften * elements <= count_of(layout.shape);
+  }
+
+  int repeated(ValueId v, const Layout& layout) {
+    GroupCode::Repeated made;  // neighbours joined
+    for (std::size_t d = 0; d < layout.shape.size(); ++d) {
+      const std::int64_t n = layout.shape[d], stride = layout.strides[d];
+      if (n == 1) continue;
+      if (!made.shape.empty() && made.strides.back() == n * stride) {
+        made.shape.back() *= n;
+        made.strides.back() = stride;
+      } else {
+        made.shape.push_back(n);
+        made.strides.push_back(stride);
+      }
+    }
+    const int y = load(v, Level::kFull, Kind::kRepeat, 0, 0, 0, 0);
+    code_.ops.back().repeated = code_.repeated.size();
+    code_.repeated.push_back(std::move(made));
+    return y;
   }
 
   int load(ValueId v, Level wanted, Kind kind, std::int64_t row_stride, std::int64_t col_stride, std::int64_t move_row,

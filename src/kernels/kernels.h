@@ -129,6 +129,10 @@ void copy_strided(void* dst, const std::int64_t* dst_strides, const void* src, c
 /// The same, cut into pieces over the thread pool when it is large.
 void copy_strided_parallel(void* dst, const std::int64_t* dst_strides, const void* src, const std::int64_t* src_strides,
                            const std::int64_t* shape, int rank, std::size_t size);
+/// y[i] = the element first + i, counted in row-major order, of an array of this shape and these strides. Any rank up
+/// to 16, sizes above 0. One thread.
+void copy_range(void* y, const void* x, const std::int64_t* shape, const std::int64_t* strides, int rank,
+                std::int64_t first, std::int64_t count, std::size_t size);
 /// y[0 .. n) = value.
 void fill(void* y, const void* value, std::size_t n, std::size_t size);
 /// y[r * cols + c] = x[r * stride]: each of `rows` scalars repeated along its row.

@@ -320,6 +320,35 @@ void copy_loops(T* dst, const T* src, const Dim* dims, int rank) {
   }
 }
 
+/// The elements [first, first + count) of loops whose dst is contiguous, to dst on.
+template <class T>
+void copy_part(T* dst, const T* src, const Dim* dims, int rank, std::int64_t first, std::int64_t count) {
+  if (rank == 0) {
+    *dst = *src;
+    return;
+  }
+  if (rank == 1) return copy_line(dst, src + first * dims[0].src, {count, 1, dims[0].src});
+  const std::int64_t inner = dims[0].dst;
+  src += first / inner * dims[0].src;
+  if (const std::int64_t begin = first % inner; begin != 0) {
+    const std::int64_t head = std::min(count, inner - begin);
+    copy_part(dst, src, dims + 1, rank - 1, begin, head);
+    dst += head;
+    src += dims[0].src;
+    count -= head;
+  }
+  if (const std::int64_t whole = count / inner; whole > 0) {
+    std::array<Dim, kMaxRank> loops;
+    std::copy_n(dims, rank, loops.begin());
+    loops[0].n = whole;
+    copy_loops(dst, src, loops.data(), rank);
+    dst += whole * inner;
+    src += whole * dims[0].src;
+    count -= whole * inner;
+  }
+  if (count > 0) copy_part(dst, src, dims + 1, rank - 1, 0, count);
+}
+
 /// Where a transposition hides further out, its source-contiguous loop is brought next to the innermost one.
 void pair_transposition(Loops& loops) {
   const int last = loops.rank - 1;
@@ -388,6 +417,18 @@ void copy_strided(void* dst, const std::int64_t* dst_strides, const void* src, c
 void copy_strided_parallel(void* dst, const std::int64_t* dst_strides, const void* src, const std::int64_t* src_strides,
                            const std::int64_t* shape, int rank, std::size_t size) {
   copy_any(dst, dst_strides, src, src_strides, shape, rank, size, true);
+}
+
+void copy_range(void* y, const void* x, const std::int64_t* shape, const std::int64_t* strides, int rank,
+                std::int64_t first, std::int64_t count, std::size_t size) {
+  assert(rank <= kMaxRank);
+  std::array<Dim, kMaxRank> dims;
+  std::int64_t inner = 1;
+  for (int d = rank; d-- > 0; inner *= shape[d]) dims[static_cast<std::size_t>(d)] = {shape[d], inner, strides[d]};
+  by_size(size, [&](auto* type) {
+    using T = std::remove_pointer_t<decltype(type)>;
+    copy_part(static_cast<T*>(y), static_cast<const T*>(x), dims.data(), rank, first, count);
+  });
 }
 
 void fill(void* y, const void* value, std::size_t n, std::size_t size) {
