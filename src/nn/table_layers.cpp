@@ -87,11 +87,12 @@ Array NumberEmbedding::operator()(const Array& x) const {
   check_last(call, x, features_);
   const auto n = static_cast<std::int64_t>(numbers_.size());
   const Array rows = reshape(x, {-1, features_});
-  // One row of numbers for each embedded feature: (numbers, rows, 1).
-  const Array columns = expand_dims(transpose(take(rows, Array::from(numbers_), 1)), -1);
-  const Array waves = cos((columns * frequency + phase) * (2 * std::numbers::pi));
-  const Array made = matmul(waves, weight) + bias;  // (numbers, rows, outputs)
-  const Array flat = reshape(permute(made, {1, 0, 2}), {-1, n * options_.outputs});
+  // Rows come last, since there are more of them than waves or outputs.
+  const auto turned = [](const Array& parameter) { return permute(parameter, {0, 2, 1}); };
+  const Array columns = expand_dims(take(transpose(rows), Array::from(numbers_), 0), 1);  // (numbers, 1, rows)
+  const Array waves = cos((columns * turned(frequency) + turned(phase)) * (2 * std::numbers::pi));
+  const Array made = matmul(turned(weight), waves) + turned(bias);  // (numbers, outputs, rows)
+  const Array flat = reshape(permute(made, {2, 0, 1}), {-1, n * options_.outputs});
   Shape shape = x.shape();
   shape.back() = width();
   return call.done(reshape(concat({rows, flat}, 1), shape));

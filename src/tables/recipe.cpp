@@ -251,7 +251,9 @@ nlohmann::json history_of(const FitResult& result, const std::string& metric) {
 }
 
 Array output_of(nn::Ref network, data::Task task, const Array& x) {
-  Array output = predict(network, x);
+  // Embedded by waves, each of an ensemble's members makes so much of a row that no more rows stay in the caches.
+  constexpr std::int64_t kRows = 256;
+  Array output = predict(network, x, kRows);
   if (task == data::Task::kClassification) output = softmax(output);
   return output.evaluate();
 }
