@@ -151,8 +151,9 @@ const Record& kSilu =
     }));
 const Record& kMish =
     define(unary<&MapTable::mish>("mish", "x tanh(softplus(x))", {-4, 4}, [](const Arrays& x, const Array&) {
-      const Array t = tanh(softplus(x[0]));
-      return t + x[0] * sigmoid(x[0]) * (1 - square(t));
+      // tanh(softplus(x)) = s (1 + c) w and sigmoid(x) (1 - its square) = 4 s c^2 w^2.
+      const Array s = sigmoid(x[0]), c = 1 - s, q = square(c), w = reciprocal(1 + q);
+      return s * w * fma(4 * x[0] * q, w, 1 + c);
     }));
 const Record& kGelu = define(unary<&MapTable::gelu>(
     "gelu", "x Phi(x), Phi the normal distribution function", {-4, 4}, [](const Arrays& x, const Array&) {
