@@ -93,6 +93,12 @@ def main(path):
          lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, quarter, 6)
     emit(out, "kSinNarrow", "The same for float32 results.", lambda z: (sin(root(z)) - root(z)) / root(z) ** 3, 0, quarter, 3)
     emit(out, "kCosNarrow", "The same for float32 results.", lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, quarter, 3)
+    # In float32 itself; subtracting multiples of pi / 2 leaves a little more than a quarter.
+    wider = (pi / 4 + mpf("0.003")) ** 2
+    emit(out, "kSin32", "(sin(r) - r) / r^3, r^2 on [0, (pi/4 + 0.003)^2].",
+         lambda z: (sin(root(z)) - root(z)) / root(z) ** 3, 0, wider, 2, single=True)
+    emit(out, "kCos32", "(cos(r) - 1 + r^2 / 2) / r^4, r^2 on [0, (pi/4 + 0.003)^2].",
+         lambda z: (cos(root(z)) - 1 + z / 2) / z**2, 0, wider, 2, single=True)
     emit(out, "kAsin", "(asin(x) - x) / x^3, x^2 on [0, 1/4].", lambda z: (asin(root(z)) - root(z)) / root(z) ** 3, 0,
          mpf(1) / 4, 12)
     emit(out, "kAtan", "(atan(x) - x) / x^3, x^2 on [0, tan(pi/8)^2].",

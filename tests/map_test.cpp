@@ -155,7 +155,7 @@ std::vector<std::uint8_t> operand(DType dtype, unsigned seed) {
     const bool special = random() % 6 == 0;
     std::uint8_t* at = bytes.data() + static_cast<std::size_t>(i) * size_of(dtype);
     const auto put = [at](auto v) { std::memcpy(at, &v, sizeof v); };
-    const float odd = std::vector<float>{0, -0.0f, kInf, -kInf, kNan, 1e-42f}[random() % 6];
+    const float odd = std::vector<float>{0, -0.0f, kInf, -kInf, kNan, 1e-42f, 3e4f}[random() % 7];
     switch (dtype) {
       case DType::kBool:
         put(static_cast<std::uint8_t>(random() % 2));

@@ -129,7 +129,7 @@ inline const std::vector<UnaryReference>& unary_references() {
       {"softplus", &T::softplus, softplus, 2, 2},
       {"log_sigmoid", &T::log_sigmoid, log_sigmoid, 2, 2},
       {"silu", &T::silu, silu, 1.1, 4},
-      {"mish", &T::mish, mish, 1, 5},
+      {"mish", &T::mish, mish, 1.1, 5},
       {"gelu", &T::gelu, gelu, 1, 5},
       {"gelu_tanh", &T::gelu_tanh, gelu_tanh, 1.4, 5},
   };

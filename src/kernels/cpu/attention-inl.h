@@ -94,7 +94,7 @@ template <class D, class V>
 HWY_INLINE V exp_below(D d, V x) {
   if constexpr (sizeof(hn::TFromD<D>) == 4) {
     const V least = hn::Set(d, -87.0F);
-    const Power32<V> e = exp_parts32(d, hn::IfThenElse(hn::Lt(x, least), least, x), hn::Zero(d));
+    const Power32<V> e = exp_parts32(d, at_least(d, x, -87));
     return hn::IfThenZeroElse(hn::Lt(x, least), hn::Mul(e.p, power_of_two32(d, e.k)));
   } else {
     return exp_of<true>(d, x);

@@ -187,27 +187,37 @@ HWY_INLINE void store_some(D d, hn::Vec<D> v, hn::TFromD<D>* p, std::size_t coun
   }
 }
 
-/// Applies F, of one or two operands of type T.
+/// Applies f to elements of type T.
 template <class T, class F>
-void costly_unary(void* y, const void* a, const void*, const void*, std::size_t n) {
+HWY_INLINE void costly_loop(F f, void* y, const void* a, std::size_t n) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
-    store_some(d, F::of(d, load_some(d, in<T>(a, i), n - i)), out<T>(y, i), n - i);
+    store_some(d, f.of(d, load_some(d, in<T>(a, i), n - i)), out<T>(y, i), n - i);
   }
 }
 /// The same for what networks call most, two vectors side by side: the operations of one, a long chain, fill the waits
 /// of the other. (The compiler is told to mix them in CMakeLists.txt.)
 template <class T, class F>
-void busy_unary(void* y, const void* a, const void*, const void*, std::size_t n) {
+HWY_INLINE void busy_loop(F f, void* y, const void* a, std::size_t n) {
   const hn::ScalableTag<T> d;
   const std::size_t lanes = hn::Lanes(d), pairs = n / (2 * lanes) * (2 * lanes);
   for (std::size_t i = 0; i < pairs; i += 2 * lanes) {
-    const auto first = F::of(d, hn::LoadU(d, in<T>(a, i)));
-    const auto second = F::of(d, hn::LoadU(d, in<T>(a, i + lanes)));
+    const auto first = f.of(d, hn::LoadU(d, in<T>(a, i)));
+    const auto second = f.of(d, hn::LoadU(d, in<T>(a, i + lanes)));
     hn::StoreU(first, d, out<T>(y, i));
     hn::StoreU(second, d, out<T>(y, i + lanes));
   }
-  costly_unary<T, F>(out<T>(y, pairs), in<T>(a, pairs), nullptr, nullptr, n - pairs);
+  costly_loop<T>(f, out<T>(y, pairs), in<T>(a, pairs), n - pairs);
+}
+
+/// Applies F, of one or two operands of type T.
+template <class T, class F>
+void costly_unary(void* y, const void* a, const void*, const void*, std::size_t n) {
+  costly_loop<T>(F{}, y, a, n);
+}
+template <class T, class F>
+void busy_unary(void* y, const void* a, const void*, const void*, std::size_t n) {
+  busy_loop<T>(F{}, y, a, n);
 }
 template <class T, class F>
 void costly_binary(void* y, const void* a, const void* b, const void*, std::size_t n) {

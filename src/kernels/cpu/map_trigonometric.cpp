@@ -4,6 +4,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "kernels/cpu/map-inl.h"
+#include "kernels/cpu/trig32-inl.h"
 #include "kernels/cpu/trig64-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -17,9 +18,27 @@ void unary(Maps& maps) {
   maps[float64] = costly_unary<double, F<true>>;
 }
 
+// Sine and cosine, which is the sine shifted by one quarter, are one piece of code.
+HWY_NOINLINE void shifted_sine32(void* y, const void* a, std::size_t n, std::uint64_t shift) {
+  busy_loop<float>(Sine32{shift}, y, a, n);
+}
+HWY_NOINLINE void shifted_sine64(void* y, const void* a, std::size_t n, std::uint64_t shift) {
+  costly_loop<double>(Sine<true>{shift}, y, a, n);
+}
+template <std::uint64_t kShift>
+void sine32(void* y, const void* a, const void*, const void*, std::size_t n) {
+  shifted_sine32(y, a, n, kShift);
+}
+template <std::uint64_t kShift>
+void sine64(void* y, const void* a, const void*, const void*, std::size_t n) {
+  shifted_sine64(y, a, n, kShift);
+}
+
 void fill(MapTable& t) {
-  unary<Sin>(t.sin);
-  unary<Cos>(t.cos);
+  t.sin[float32] = sine32<0>;
+  t.sin[float64] = sine64<0>;
+  t.cos[float32] = sine32<1>;
+  t.cos[float64] = sine64<1>;
   unary<Tan>(t.tan);
   unary<Asin>(t.asin);
   unary<Acos>(t.acos);

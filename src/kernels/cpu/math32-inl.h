@@ -38,22 +38,26 @@ HWY_INLINE V scale32(D d, V p, V k) {
 /// 2^k for an integer k, |k| <= 126.
 template <class D, class V>
 HWY_INLINE V power_of_two32(D d, V k) {
+#if HWY_TARGET <= HWY_AVX3
+  if constexpr (sizeof(V) == 64) return V{_mm512_scalef_ps(hn::Set(d, 1).raw, k.raw)};
+#endif
   const hn::RebindToUnsigned<D> du;
   const auto bits = hn::BitCast(du, hn::Add(k, hn::Set(d, kRounder32)));
   return hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(bits), hn::BitCast(du, hn::Set(d, 1))));
 }
 
-/// exp(x + x_low) = (p + low) 2^k for |x| <= 170.
+/// exp(x + x_low) = (p + low) 2^k for |x| <= 170; x_low may be left out.
 template <class V>
 struct Power32 {
   V p, low, k;
 };
-template <class D, class V>
-HWY_INLINE Power32<V> exp_parts32(D d, V x, V x_low) {
+template <class D, class V, class... Low>
+HWY_INLINE Power32<V> exp_parts32(D d, V x, Low... x_low) {
   const V rounder = hn::Set(d, kRounder32), one = hn::Set(d, 1);
   const V k = hn::Sub(hn::MulAdd(x, hn::Set(d, 0x1.715476p+0f), rounder), rounder);
   const V high = hn::NegMulAdd(k, hn::Set(d, 0x1.62e43p-1f), x);
-  const V r = hn::Add(hn::NegMulAdd(k, hn::Set(d, -0x1.05c61p-29f), high), x_low);
+  V r = hn::NegMulAdd(k, hn::Set(d, -0x1.05c61p-29f), high);
+  if constexpr (sizeof...(x_low) != 0) r = hn::Add(r, x_low...);
   const V y = hn::MulAdd(hn::Mul(r, r), polynomial(d, r, kExp32), r);
   const Pair<V> sum = fast_sum(one, y);
   return {sum.high, sum.low, k};
@@ -64,7 +68,7 @@ struct Exp32 {
   template <class D, class V>
   static HWY_INLINE V of(D d, V x) {
     const V limited = at_least(d, at_most(d, x, 90), -105);
-    const Power32<V> e = exp_parts32(d, limited, hn::Zero(d));
+    const Power32<V> e = exp_parts32(d, limited);
     return scale32(d, e.p, e.k);
   }
 };
@@ -92,7 +96,7 @@ struct Sigmoid32 {
   template <class D, class V>
   static HWY_INLINE V of(D d, V x) {
     const V one = hn::Set(d, 1), zero = hn::Zero(d);
-    const Power32<V> e = exp_parts32(d, hn::Neg(at_most(d, hn::Abs(x), 105)), zero);
+    const Power32<V> e = exp_parts32(d, hn::Neg(at_most(d, hn::Abs(x), 105)));
     const auto negative = hn::Lt(x, zero);
     const Pair<V> above = {hn::IfThenElse(negative, e.p, one), hn::IfThenElseZero(negative, e.low)};
     return scale32(d, quotient32(d, above, one_more32(d, e)), hn::IfThenElseZero(negative, e.k));
@@ -115,8 +119,29 @@ struct Silu32 {
   static HWY_INLINE V of(D d, V x) {
     // Beyond 40 it is x, and quotients of large numbers could overflow; below -120 it is 0.
     const V limited = at_least(d, at_most(d, x, 120), -120);
-    const V value = gated32(d, limited, exp_parts32(d, hn::Neg(hn::Abs(limited)), hn::Zero(d)));
+    const V value = gated32(d, limited, exp_parts32(d, hn::Neg(hn::Abs(limited))));
     return hn::IfThenElse(hn::Gt(x, hn::Set(d, 40)), x, value);
+  }
+};
+
+/// x n / (n + 2), n = e (e + 2), e = exp(x) = p 2^k; the limit -0 at -inf. Error 1.08.
+struct Mish32 {
+  template <class D, class V>
+  static HWY_INLINE V of(D d, V x) {
+    // Beyond 9 it is x, below -120 it is -0.
+    const V two = hn::Set(d, 2), limited = at_least(d, at_most(d, x, 10), -120);
+    const Power32<V> e = exp_parts32(d, limited);
+    const V power = power_of_two32(d, at_least(d, e.k, -100));
+    // n = above 2^k. Both sums lose what the next line finds again, exactly for e <= 2, and well enough above.
+    const V whole = hn::Mul(e.p, power), twice = hn::Add(e.p, e.p);
+    const V above = hn::MulAdd(e.p, whole, twice), lost = hn::MulAdd(e.p, whole, hn::Sub(twice, above));
+    const V above_low = hn::MulAdd(e.low, hn::MulAdd(two, whole, two), lost);
+    const V below = hn::MulAdd(above, power, two);
+    const V below_low = hn::MulAdd(above_low, power, hn::MulAdd(above, power, hn::Sub(two, below)));
+    const V inverse = hn::Div(hn::Set(d, 1), below), q = hn::Mul(above, inverse);
+    const V rest = hn::NegMulAdd(q, below_low, hn::Add(above_low, hn::NegMulAdd(q, below, above)));
+    const V value = scale32(d, hn::MulAdd(limited, q, hn::Mul(hn::Mul(limited, inverse), rest)), e.k);
+    return hn::IfThenElse(hn::Gt(x, hn::Set(d, 9)), x, value);
   }
 };
 
@@ -146,7 +171,7 @@ struct Tanh32 {
     const V one = hn::Set(d, 1), a = hn::Abs(x), z = hn::Mul(a, a);
     const V near = hn::MulAdd(hn::Mul(a, z), polynomial(d, z, kTanh32), a);
     const V twice = hn::Mul(hn::Set(d, -2), at_most(d, a, 10));
-    const Power32<V> parts = exp_parts32(d, twice, hn::Zero(d));
+    const Power32<V> parts = exp_parts32(d, twice);
     const V power = power_of_two32(d, parts.k);
     const V e = hn::Mul(parts.p, power), low = hn::Mul(parts.low, power);
     const Pair<V> below = fast_sum(one, e), above = fast_sum(one, hn::Neg(e));
@@ -184,7 +209,7 @@ struct Log32 {
 /// log(1 + e), e = exp(-|x|), as p 2^k.
 template <class D, class V>
 HWY_INLINE Power32<V> log_one_more32(D d, V x) {
-  const Power32<V> e = exp_parts32(d, hn::Neg(at_most(d, hn::Abs(x), 110)), hn::Zero(d));
+  const Power32<V> e = exp_parts32(d, hn::Neg(at_most(d, hn::Abs(x), 110)));
   const V power = power_of_two32(d, at_least(d, e.k, -100));
   const V q = polynomial(d, hn::MulSub(e.p, power, hn::Set(d, 0.5f)), kLog1pOverX32);
   return {hn::MulAdd(e.p, q, hn::Mul(e.low, q)), hn::Zero(d), e.k};

@@ -30,16 +30,14 @@ HWY_INLINE V polynomial(D d, V x, const T (&c)[kCount]) {
   }
 }
 
-/// The smaller or larger one; NaN in x stays.
+/// The smaller or larger one; NaN in x, the second operand, stays.
 template <class D, class V>
 HWY_INLINE V at_most(D d, V x, double limit) {
-  const V bound = hn::Set(d, static_cast<hn::TFromD<D>>(limit));
-  return hn::IfThenElse(hn::Gt(x, bound), bound, x);
+  return hn::Min(hn::Set(d, static_cast<hn::TFromD<D>>(limit)), x);
 }
 template <class D, class V>
 HWY_INLINE V at_least(D d, V x, double limit) {
-  const V bound = hn::Set(d, static_cast<hn::TFromD<D>>(limit));
-  return hn::IfThenElse(hn::Lt(x, bound), bound, x);
+  return hn::Max(hn::Set(d, static_cast<hn::TFromD<D>>(limit)), x);
 }
 
 /// high + low, |low| at most half a unit of high.

@@ -48,6 +48,10 @@ inline constexpr double kSinNarrow[] = {-0x1.555555545e045p-3, 0x1.11110def1e783
 /// The same for float32 results. Relative error 2^-34.02.
 inline constexpr double kCosNarrow[] = {0x1.5555555502cd2p-5, -0x1.6c16bf54dcb19p-10, 0x1.a015c46f77231p-16,
                                         -0x1.252449915c103p-22};
+/// (sin(r) - r) / r^3, r^2 on [0, (pi/4 + 0.003)^2]. Relative error 2^-22.64.
+inline constexpr float kSin32[] = {-0x1.5555520000000p-3f, 0x1.110c160000000p-7f, -0x1.9abf580000000p-13f};
+/// (cos(r) - 1 + r^2 / 2) / r^4, r^2 on [0, (pi/4 + 0.003)^2]. Relative error 2^-23.97.
+inline constexpr float kCos32[] = {0x1.5555540000000p-5f, -0x1.6c12c40000000p-10f, 0x1.9bd0500000000p-16f};
 /// (asin(x) - x) / x^3, x^2 on [0, 1/4]. Relative error 2^-52.95.
 inline constexpr double kAsin[] = {
     0x1.5555555555556p-3, 0x1.3333333332ecap-4,  0x1.6db6db6e31f13p-5, 0x1.f1c71c1db0623p-6, 0x1.6e8bb1c8209a2p-6,

@@ -97,30 +97,19 @@ HWY_INLINE V cos_reduced(D d, V r, V low) {
 }
 
 /// sin(x + shift pi / 2).
-template <bool kWide, std::uint64_t kShift, class D, class V>
-HWY_INLINE V sin_shifted(D d, V x) {
-  const hn::RebindToUnsigned<D> du;
-  const Angle<D, V> angle = reduce_angle<kWide>(d, x);
-  const auto quarters = hn::Add(angle.quarters, hn::Set(du, kShift));
-  const auto odd = hn::RebindMask(d, hn::TestBit(quarters, hn::Set(du, 1)));
-  const V s = sin_reduced<kWide>(d, angle.high, angle.low), c = cos_reduced<kWide>(d, angle.high, angle.low);
-  const auto sign = hn::ShiftLeft<62>(hn::And(quarters, hn::Set(du, 2)));
-  return hn::Xor(hn::IfThenElse(odd, c, s), hn::BitCast(d, sign));
-}
-
 template <bool kWide>
-struct Sin {
+struct Sine {
+  std::uint64_t shift;
   template <class D, class V>
-  static HWY_INLINE V of(D d, V x) {
-    const V value = sin_shifted<kWide, 0>(d, x);
-    return hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, value);
-  }
-};
-template <bool kWide>
-struct Cos {
-  template <class D, class V>
-  static HWY_INLINE V of(D d, V x) {
-    return sin_shifted<kWide, 1>(d, x);
+  HWY_INLINE V of(D d, V x) const {
+    const hn::RebindToUnsigned<D> du;
+    const Angle<D, V> angle = reduce_angle<kWide>(d, x);
+    const auto quarters = hn::Add(angle.quarters, hn::Set(du, shift));
+    const auto odd = hn::RebindMask(d, hn::TestBit(quarters, hn::Set(du, 1)));
+    const V s = sin_reduced<kWide>(d, angle.high, angle.low), c = cos_reduced<kWide>(d, angle.high, angle.low);
+    const auto sign = hn::ShiftLeft<62>(hn::And(quarters, hn::Set(du, 2)));
+    const V sine = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, s);
+    return hn::Xor(hn::IfThenElse(odd, c, sine), hn::BitCast(d, sign));
   }
 };
 
