@@ -46,6 +46,16 @@ HWY_INLINE V power_of_two32(D d, V k) {
   return hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(bits), hn::BitCast(du, hn::Set(d, 1))));
 }
 
+/// c[0] + c[1] x + ..., x^2 given: Horner's last step, which rounds most, behind pairs of terms (Estrin's rule), which
+/// wait less for each other.
+template <class D, class V>
+HWY_INLINE V polynomial_by_pairs(D d, V x, V square, const float (&c)[6]) {
+  const V first = hn::MulAdd(x, hn::Set(d, c[2]), hn::Set(d, c[1]));
+  const V second = hn::MulAdd(x, hn::Set(d, c[4]), hn::Set(d, c[3]));
+  const V third = hn::MulAdd(square, hn::Set(d, c[5]), second);
+  return hn::MulAdd(hn::MulAdd(third, square, first), x, hn::Set(d, c[0]));
+}
+
 /// exp(x + x_low) = (p + low) 2^k for |x| <= 170; x_low may be left out.
 template <class V>
 struct Power32 {
@@ -58,7 +68,8 @@ HWY_INLINE Power32<V> exp_parts32(D d, V x, Low... x_low) {
   const V high = hn::NegMulAdd(k, hn::Set(d, 0x1.62e43p-1f), x);
   V r = hn::NegMulAdd(k, hn::Set(d, -0x1.05c61p-29f), high);
   if constexpr (sizeof...(x_low) != 0) r = hn::Add(r, x_low...);
-  const V y = hn::MulAdd(hn::Mul(r, r), polynomial(d, r, kExp32), r);
+  const V square = hn::Mul(r, r);
+  const V y = hn::MulAdd(square, polynomial_by_pairs(d, r, square, kExp32), r);
   const Pair<V> sum = fast_sum(one, y);
   return {sum.high, sum.low, k};
 }
