@@ -22,12 +22,9 @@ HWY_NOINLINE V sin_huge32(D d, V x, std::uint64_t shift, hn::Mask<D> huge, V val
   const hn::Half<D> half;
   const hn::Repartition<double, D> wide;
   const Sine<false> sine = {shift};
-  V y = x;
-  // The halves change places twice.
-  for (int i = 0; i < 2; ++i) {
-    const auto lower = hn::DemoteTo(half, sine.of(wide, hn::PromoteTo(wide, hn::LowerHalf(half, y))));
-    y = hn::Combine(d, lower, hn::UpperHalf(half, y));
-  }
+  const auto lower = sine.of(wide, hn::PromoteTo(wide, hn::LowerHalf(half, x)));
+  const auto upper = sine.of(wide, hn::PromoteTo(wide, hn::UpperHalf(half, x)));
+  const V y = hn::Combine(d, hn::DemoteTo(half, upper), hn::DemoteTo(half, lower));
   return hn::IfThenElse(huge, y, value);
 }
 
