@@ -90,7 +90,8 @@ Array NumberEmbedding::operator()(const Array& x) const {
   // Rows come last, since there are more of them than waves or outputs.
   const auto turned = [](const Array& parameter) { return permute(parameter, {0, 2, 1}); };
   const Array columns = expand_dims(take(transpose(rows), Array::from(numbers_), 0), 1);  // (numbers, 1, rows)
-  const Array waves = cos((columns * turned(frequency) + turned(phase)) * (2 * std::numbers::pi));
+  constexpr double kTurn = 2 * std::numbers::pi;
+  const Array waves = cos(fma(columns, turned(frequency) * kTurn, turned(phase) * kTurn));
   const Array made = matmul(turned(weight), waves) + turned(bias);  // (numbers, outputs, rows)
   const Array flat = reshape(permute(made, {2, 0, 1}), {-1, n * options_.outputs});
   Shape shape = x.shape();
