@@ -343,6 +343,11 @@ void Planner::emit_opaque(const Instruction& instruction, std::int32_t index) {
     signature.inputs.push_back(value.shape);
     signature.input_types.push_back(value.dtype);
     bytes += static_cast<std::int64_t>(value.bytes());
+    if (instruction.record->any_layout) {
+      signature.input_strides.push_back(lies_[static_cast<std::size_t>(in)].layout.strides);
+      inputs.push_back(read(in));
+      continue;
+    }
     inputs.push_back(read_contiguous(in));
   }
   for (const Ref& in : inputs) {  // still read by the step itself, after copies of other operands

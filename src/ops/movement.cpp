@@ -279,6 +279,41 @@ Array place(const Array& x, const Attributes& where, const Shape& shape) {
 
 // ---- concat ---------------------------------------------------------------------------------------------------------
 
+/// Where an operand of concat lies, and where it goes to.
+struct ConcatPart {
+  Shape shape;
+  Strides strides;
+  std::int64_t offset = 0;  // in the result, elements
+};
+
+/// Operands that are no contiguous rows: each is copied from where it lies to its place.
+Kernel concat_parts(const Signature& signature) {
+  const auto axis = static_cast<std::size_t>(signature.attributes.integer);
+  const std::size_t size = size_of(signature.output_types[0]);
+  const Strides to = contiguous_strides(signature.outputs[0]);
+  std::vector<ConcatPart> parts;
+  std::int64_t offset = 0;
+  for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
+    parts.push_back({signature.inputs[i], signature.input_strides[i], offset});
+    offset += signature.inputs[i][axis] * to[axis];
+  }
+  return [parts, to, size](void* const* y, const void* const* x) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const ConcatPart& part = parts[i];
+      kernels::copy_strided_parallel(static_cast<std::byte*>(y[0]) + static_cast<std::size_t>(part.offset) * size,
+                                     to.data(), x[i], part.strides.data(), part.shape.data(),
+                                     static_cast<int>(part.shape.size()), size);
+    }
+  };
+}
+
+bool all_contiguous(const Signature& signature) {
+  for (std::size_t i = 0; i < signature.input_strides.size(); ++i) {
+    if (!is_contiguous(signature.inputs[i], signature.input_strides[i])) return false;
+  }
+  return true;
+}
+
 Record concat_definition() {
   Record record;
   record.name = "concat";
@@ -302,7 +337,9 @@ Record concat_definition() {
     }
     outputs.push_back({std::move(shape), inputs[0].dtype(), nullptr, {}, 0});
   };
+  record.any_layout = true;
   record.prepare = [](const Signature& signature) -> Kernel {
+    if (!all_contiguous(signature)) return concat_parts(signature);
     const auto axis = static_cast<std::size_t>(signature.attributes.integer);
     const std::size_t size = size_of(signature.output_types[0]);
     const Shape& whole = signature.outputs[0];

@@ -44,6 +44,7 @@ struct Signature {
   std::vector<DType> input_types, output_types;
   // Of records with `epilogue`: the last input is a row to add along the result's last axis; then relu.
   bool bias = false, relu = false;
+  std::vector<Strides> input_strides = {};  // of records with `any_layout`; those of others are contiguous
 };
 
 struct VjpCall {
@@ -101,7 +102,8 @@ struct Record {
   /// True where the kernel itself rounds the operands that `rounded` names, so that rounding them before changes no
   /// bit. Null: it never does.
   bool (*rounds)(const Signature& signature) = nullptr;
-  bool epilogue = false;  // the kernel adds a row and applies relu where the pass `epilogue` tells it to
+  bool any_layout = false;  // the kernel takes operands where they lie
+  bool epilogue = false;    // the kernel adds a row and applies relu where the pass `epilogue` tells it to
 
   // What the tests and the reference page use.
   std::vector<DType> dtypes{};             // of the first data operand; empty: all
