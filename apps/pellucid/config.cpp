@@ -1,5 +1,4 @@
 // Options from a TOML file.
-#include <toml++/toml.h>
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -8,6 +7,7 @@
 #include "cli.h"
 #include "io/file.h"
 #include "io/text.h"
+#include "toml.h"
 #include "toml_text.h"
 
 namespace pellucid::cli {

@@ -1,8 +1,6 @@
 // Schemas as files.
 #include "schema_file.h"
 
-#include <toml++/toml.h>
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -10,6 +8,7 @@
 #include "base/fail.h"
 #include "cli.h"
 #include "io/file.h"
+#include "toml.h"
 #include "toml_text.h"
 
 namespace pellucid::cli {
