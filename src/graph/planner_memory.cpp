@@ -1,4 +1,5 @@
 // Where buffers lie, and which groups may run side by side.
+#include "graph/arena.h"
 #include "graph/planner.h"
 
 #include <fmt/format.h>
@@ -26,14 +27,8 @@ bool Planner::over_safe(std::int32_t made, std::int32_t source) const {
   return dense && written >= 0;
 }
 
-// The arena: buffers in the order in which they are made, each in the lowest gap that is free while it lives; a group
-// writes over an operand that nobody needs after it.
+// The arena. A group writes over an operand that nobody needs after it: the two are one stay there.
 void Planner::place() {
-  struct Placed {
-    std::size_t offset, bytes;
-    std::int32_t last;
-    std::int32_t buffer;  // whose values lie there now
-  };
   std::vector<std::size_t> order;
   for (std::size_t b = 0; b < buffers_.size(); ++b) {
     if (buffers_[b].base == kArenaBase && buffers_[b].first >= 0) order.push_back(b);
@@ -41,35 +36,35 @@ void Planner::place() {
   std::sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
     return std::pair(buffers_[x].first, x) < std::pair(buffers_[y].first, y);
   });
-  std::size_t end = 0;
   const bool share = pass_enabled("place");
-  std::vector<Placed> alive;
-  for (std::size_t b : order) {
-    Buffer& buffer = buffers_[b];
-    const std::size_t bytes = aligned(buffer.bytes) + 64;
-    const std::int32_t last = std::max(buffer.last, buffer.first);
-    std::erase_if(alive, [&](const Placed& other) { return share && other.last < buffer.first; });
-    const auto over = std::find_if(alive.begin(), alive.end(), [&](const Placed& other) {
-      const Buffer& source = buffers_[static_cast<std::size_t>(other.buffer)];
-      return share && !plan_.check_nan_ && other.last == buffer.first && source.first < buffer.first &&
-             source.bytes == buffer.bytes && over_safe(static_cast<std::int32_t>(b), other.buffer);
+  std::vector<Stay> stays;
+  std::vector<std::size_t> stay_of(buffers_.size());
+  struct Resident {
+    std::size_t stay, buffer;  // whose values lie there now
+  };
+  std::vector<Resident> alive;
+  for (const std::size_t b : order) {
+    const Buffer& buffer = buffers_[b];
+    const std::int32_t last = share ? std::max(buffer.last, buffer.first) : kAlways;
+    std::erase_if(alive, [&](const Resident& other) { return stays[other.stay].last < buffer.first; });
+    const auto over = std::find_if(alive.begin(), alive.end(), [&](const Resident& other) {
+      const Buffer& source = buffers_[other.buffer];
+      return share && !plan_.check_nan_ && stays[other.stay].last == buffer.first && source.first < buffer.first &&
+             source.bytes == buffer.bytes &&
+             over_safe(static_cast<std::int32_t>(b), static_cast<std::int32_t>(other.buffer));
     });
     if (over != alive.end()) {
-      buffer.offset = static_cast<std::int64_t>(over->offset);
-      over->last = last;
-      over->buffer = static_cast<std::int32_t>(b);
+      stay_of[b] = over->stay;
+      stays[over->stay].last = last;
+      over->buffer = b;
       continue;
     }
-    std::sort(alive.begin(), alive.end(), [](const Placed& x, const Placed& y) { return x.offset < y.offset; });
-    std::size_t offset = 0;
-    for (const Placed& other : alive) {
-      if (other.offset >= offset + bytes) break;
-      offset = std::max(offset, other.offset + other.bytes);
-    }
-    buffer.offset = static_cast<std::int64_t>(offset);
-    alive.push_back({offset, bytes, last, static_cast<std::int32_t>(b)});
-    end = std::max(end, offset + bytes);
+    stay_of[b] = stays.size();
+    alive.push_back({stays.size(), b});
+    stays.push_back({aligned(buffer.bytes) + 64, buffer.first, last});
   }
+  const std::size_t end = pack(stays);
+  for (const std::size_t b : order) buffers_[b].offset = static_cast<std::int64_t>(stays[stay_of[b]].offset);
   plan_.arena_bytes_ = end;
   plan_.arena_ = Storage::allocate(end);
   plan_.bases_[kArenaBase] = plan_.arena_->data();
