@@ -10,6 +10,7 @@
 #include "base/thread_pool.h"
 #include "data/encode.h"
 #include "pellucid/io.h"
+#include "tables/recipe.h"
 #include "terminal.h"
 
 namespace pellucid::cli {
@@ -132,12 +133,13 @@ Streamed stream_predictions(Model& model, const std::string& path, bool targets,
   std::map<std::string, std::int64_t> unseen, newly_missing;
   std::vector<io::Table> tables;
   Batch batch(width);
+  tables::Outputs outputs(model.network, model.target.task);
   const auto predict_some = [&](bool all) {
     const std::size_t rows = all ? batch.rows() : batch.rows() - batch.rows() % kPlan;
     if (rows == 0) return;
     const Shape shape = {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(width)};
     const Array input = Array::from(std::span<const float>(batch.row(0), rows * width), shape);
-    sink(input, predictions(model, input));
+    sink(input, outputs(input));
     batch.drop(rows);
   };
   while (stream.next(tables)) {

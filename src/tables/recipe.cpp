@@ -11,6 +11,7 @@
 #include "pellucid/ops.h"
 #include "pellucid/optim.h"
 #include "pellucid/precision.h"
+#include "pellucid/threads.h"
 
 namespace pellucid::tables {
 namespace {
@@ -250,13 +251,22 @@ nlohmann::json history_of(const FitResult& result, const std::string& metric) {
   return history;
 }
 
-Array output_of(nn::Ref network, data::Task task, const Array& x) {
-  // Embedded by waves, each of an ensemble's members makes so much of a row that no more rows stay in the caches.
-  constexpr std::int64_t kRows = 256;
-  Array output = predict(network, x, kRows);
-  if (task == data::Task::kClassification) output = softmax(output);
+// Embedded by waves, each of an ensemble's members makes so much of a row that no more rows stay in the caches.
+constexpr std::int64_t kRows = 256;
+
+Outputs::Outputs(nn::Ref network, data::Task task)
+    : predictor_(network, kRows, threads()),
+      parameters_(nn::parameters(network)),
+      buffers_(nn::buffers(network)),
+      task_(task) {}
+
+Array Outputs::operator()(const Array& x) {
+  Array output = predictor_(parameters_, buffers_, x);
+  if (task_ == data::Task::kClassification) output = softmax(output);
   return output.evaluate();
 }
+
+Array output_of(nn::Ref network, data::Task task, const Array& x) { return Outputs(network, task)(x); }
 
 std::vector<std::int64_t> count_classes(const Array& labels, std::size_t classes) {
   std::vector<std::int64_t> counts(classes);

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "pellucid/tabular.h"
+#include "train/predictor.h"
 
 namespace pellucid::tables {
 
@@ -62,7 +63,19 @@ nlohmann::json to_json(const Recipe& recipe);
 /// The epochs, for the training record.
 nlohmann::json history_of(const FitResult& result, const std::string& metric);
 
-/// Probabilities (rows, classes), or standardised values (rows, 1), of the network's inputs.
+/// Probabilities (rows, classes), or standardised values (rows, 1), of the network's inputs. Keeps its plans from call
+/// to call; the network must outlive it.
+class Outputs {
+ public:
+  Outputs(nn::Ref network, data::Task task);
+  Array operator()(const Array& x);
+
+ private:
+  train::Predictor predictor_;
+  Arrays parameters_, buffers_;
+  data::Task task_;
+};
+/// The same, once.
 Array output_of(nn::Ref network, data::Task task, const Array& x);
 
 /// The factor in [1/8, 8] for which the log loss of scores (rows, classes) times it is least (temperature scaling: Guo

@@ -1,8 +1,13 @@
 // predict and evaluate.
 #include "train/predictor.h"
 
+#include <algorithm>
+
+#include "array/node.h"
 #include "base/fail.h"
+#include "base/thread_pool.h"
 #include "pellucid/ops.h"
+#include "pellucid/precision.h"
 #include "train/examples.h"
 
 namespace pellucid {
@@ -11,31 +16,65 @@ using base::fail;
 
 namespace train {
 
-Predictor::Predictor(nn::Ref module, std::int64_t batch_size)
-    : batch_size_(batch_size),
-      run_(compile(Function([f = nn::functional(module,
-                                                [module](const Arrays& in) {
-                                                  const auto context = nn::Context::evaluation();
-                                                  return Arrays{module(in[0])};
-                                                })](const Arrays& in) { return Arrays{f(in)[0]}; }),
-                   {.name = "predict"})) {}
+Predictor::Predictor(nn::Ref module, std::int64_t batch_size, int side_by_side) : batch_size_(batch_size) {
+  for (int i = 0; i < side_by_side; ++i) {
+    plans_.push_back(compile(Function([f = nn::functional(module,
+                                                          [module](const Arrays& in) {
+                                                            const auto context = nn::Context::evaluation();
+                                                            return Arrays{module(in[0])};
+                                                          })](const Arrays& in) { return Arrays{f(in)[0]}; }),
+                             {.name = "predict"}));
+  }
+}
 
-Array Predictor::operator()(const Arrays& parameters, const Arrays& buffers, const Array& x) {
+/// The outputs for the batch of x that begins with row `at`.
+Array Predictor::run(std::size_t plan, const Arrays& parameters, const Arrays& buffers, const Array& x,
+                     std::int64_t at) {
+  const std::int64_t n = x.size(0), end = std::min(at + batch_size_, n);
   Arrays arguments = parameters;
   arguments.insert(arguments.end(), buffers.begin(), buffers.end());
-  arguments.emplace_back();
-  const std::int64_t n = x.size(0);
-  Arrays parts;
-  for (std::int64_t at = 0; at < n; at += batch_size_) {
-    const std::int64_t end = std::min(at + batch_size_, n);
-    arguments.back() = at == 0 && end == n ? x : slice(x, 0, at, end);
-    parts.push_back(std::move(run_(arguments)[0]));
-    if (parts.back().rank() == 0 || parts.back().size(0) != end - at) {
-      fail("predict: the module gives {} for {} rows; it must give one output for each", parts.back().shape(),
-           end - at);
-    }
+  arguments.push_back(at == 0 && end == n ? x : slice(x, 0, at, end));
+  Array part = std::move(plans_[plan](arguments)[0]);
+  if (part.rank() == 0 || part.size(0) != end - at) {
+    fail("predict: the module gives {} for {} rows; it must give one output for each", part.shape(), end - at);
   }
+  return part;
+}
+
+Array Predictor::operator()(const Arrays& parameters, const Arrays& buffers, const Array& x) {
+  if (!x.defined() || x.rank() == 0 || x.size(0) == 0) fail("predict: there are no rows in x");
+  const std::int64_t n = x.size(0), full = n / batch_size_, batches = (n + batch_size_ - 1) / batch_size_;
+  // Where there are few batches, a batch's own loops are what is shared out.
+  const auto most = static_cast<std::int64_t>(array::KeepGraph::active() ? 1 : plans_.size());
+  const std::int64_t plans = std::clamp<std::int64_t>(full / 4, 1, most);
+  Arrays parts(static_cast<std::size_t>(batches));
+  const auto run_batch = [&](std::int64_t batch, std::int64_t plan) {
+    parts[static_cast<std::size_t>(batch)] =
+        run(static_cast<std::size_t>(plan), parameters, buffers, x, batch * batch_size_);
+  };
+  std::int64_t first = 0;
+  if (plans > 1) {
+    // A module is traced by one thread at a time: the first batch of each plan, and the last one where it is shorter,
+    // are run here.
+    for (std::int64_t plan = ready_for(x); plan < plans; ++plan) run_batch(first++, plan);
+    ready_ = std::max(ready_, plans);
+    const auto run_beside = [&, precision = PrecisionScope::current()](std::int64_t i, int thread) {
+      const PrecisionScope scope(precision);
+      run_batch(first + i, thread);
+    };
+    base::parallel_for(full - first, run_beside, static_cast<int>(plans));
+    first = full;
+  }
+  for (; first < batches; ++first) run_batch(first, 0);
   return parts.size() == 1 ? parts[0] : concat(parts).evaluate();
+}
+
+/// How many plans have been traced for batches of rows like these.
+std::int64_t Predictor::ready_for(const Array& x) {
+  Signature now{Shape(x.shape().begin() + 1, x.shape().end()), x.dtype(), PrecisionScope::current()};
+  if (now != traced_) ready_ = 0;
+  traced_ = std::move(now);
+  return ready_;
 }
 
 std::vector<double> compute(const std::vector<Metric>& metrics, const Array& prediction, const Dataset& data) {
@@ -56,7 +95,6 @@ double compute(const loss::Loss& loss, const Array& prediction, const Dataset& d
 }  // namespace train
 
 Array predict(nn::Ref module, const Array& x, std::int64_t batch_size) {
-  if (!x.defined() || x.rank() == 0 || x.size(0) == 0) fail("predict: there are no rows in x");
   if (batch_size < 1) fail("predict: batch_size {}; take at least 1 row at a time", batch_size);
   return train::Predictor(module, batch_size)(nn::parameters(module), nn::buffers(module), x);
 }
