@@ -48,10 +48,10 @@ def read_table(path, entry):
     y = table.pop(target)
     for column in [column for column in table if column not in text and not pd.api.types.is_numeric_dtype(table[column])]:
         try:
-            dates = pd.to_datetime(table[column].astype("object"), format="ISO8601")
+            dates = pd.to_datetime(table[column].astype("object"), format="ISO8601", utc=True)
         except (TypeError, ValueError):
             continue
-        days = (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
+        days = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
         table = table.drop(columns=column).assign(**{f"{column} day": days, f"{column} month": dates.dt.month,
                                                      f"{column} weekday": dates.dt.weekday})
     numbers = list(table.select_dtypes("number"))

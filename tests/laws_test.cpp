@@ -45,6 +45,7 @@ const std::map<std::string, std::string>& layouts_absent() {
       {"scatter_add_along_axis scalar", "it needs an axis"},
       {"split scalar", "it needs an axis"},
       {"take_along_axis scalar", "it needs an axis"},
+      {"weighted_waves scalar", "it needs two axes"},
       {"window_max scalar", "it needs two axes"},
       {"window_put scalar", "it needs two axes"},
       {"window_spread scalar", "it needs two axes"},

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "ops/waves.h"
 #include "pellucid/loss.h"
 #include "pellucid/ops.h"
 #include "pellucid/optim.h"
@@ -35,6 +36,21 @@ Ensemble small_ensemble(std::int64_t members, EnsembleMean mean = EnsembleMean::
   Ensemble ensemble(members, mean, std::move(body));
   initialize(ensemble, random::key(5));
   return ensemble;
+}
+
+TEST(TableLayers, NumbersAreEmbeddedWithTheSameBitsInTrainingAndInEvaluation) {
+  for (const DType dtype : {float32, float64}) {
+    for (const std::int64_t frequencies : {1, 16, 64, 65}) {
+      for (const std::int64_t outputs : {1, 3, 7}) {
+        NumberEmbedding embedding(5, {4, 0, 2}, {.frequencies = frequencies, .outputs = outputs, .dtype = dtype});
+        initialize(embedding, random::key(3));
+        const Array x = astype(100 * draw(2, {203, 5}), dtype).evaluate();
+        const Array evaluated = embedding(x).evaluate();
+        const Context training(random::key(1));
+        expect_near(embedding(x), evaluated, 0);
+      }
+    }
+  }
 }
 
 TEST(TableLayers, AreTheirFormulas) {
@@ -222,6 +238,12 @@ TEST(TableLayers, WhatDoesNotFit) {
       "CategoryEmbedding: the group of 1 from 2 must lie behind those before it and within 6 features");
   refused([] { CategoryEmbedding(6, {3}, {4}); }, "CategoryEmbedding: the group of 4 from 3 must lie behind");
   refused([] { CategoryEmbedding(6, {3}, {1}, {.outputs = 0}); }, "CategoryEmbedding: outputs 0 must be positive");
+  refused(
+      [] {
+        ops::weighted_waves(zeros({2, 9}), zeros({3, 4}), zeros({3, 4}), zeros({3, 4, 1}), zeros({3, 1}));
+      },
+      "weighted_waves: x [2, 9], frequency [3, 4], phase [3, 4], weight [3, 4, 1] and bias [3, 1]: not (c, r), (n, "
+      "w), (n, w), (n, w, o) and (n, o) with n a multiple of c and at most 64 waves");
   refused([] { NumberEmbedding(3, {}); }, "NumberEmbedding: there are no numbers to embed; leave the layer out");
   refused([] { NumberEmbedding(3, {0, 3}); }, "NumberEmbedding: the positions [0, 3] must be distinct and below 3");
   refused([] { NumberEmbedding(3, {1, 1}); }, "NumberEmbedding: the positions [1, 1] must be distinct");

@@ -5,7 +5,9 @@
 
 #include "base/fail.h"
 #include "nn/build.h"
+#include "ops/waves.h"
 #include "pellucid/nn_table.h"
+#include "pellucid/precision.h"
 
 namespace pellucid::nn {
 
@@ -91,8 +93,15 @@ Array NumberEmbedding::operator()(const Array& x) const {
   const auto turned = [](const Array& parameter) { return permute(parameter, {0, 2, 1}); };
   const Array columns = expand_dims(take(transpose(rows), Array::from(numbers_), 0), 1);  // (numbers, 1, rows)
   constexpr double kTurn = 2 * std::numbers::pi;
-  const Array waves = cos(fma(columns, turned(frequency) * kTurn, turned(phase) * kTurn));
-  const Array made = matmul(turned(weight), waves) + turned(bias);  // (numbers, outputs, rows)
+  Array made;  // (numbers, outputs, rows)
+  if (!Context::training() && PrecisionScope::current() == Precision::kFloat32 && x.dtype() == options_.dtype &&
+      ops::has_weighted_waves(options_.dtype, options_.frequencies)) {
+    made = ops::weighted_waves(squeeze(columns, 1), squeeze(Array(frequency), 1) * kTurn,
+                               squeeze(Array(phase), 1) * kTurn, weight, squeeze(Array(bias), 1));
+  } else {  // whose cosines are kept for the way back
+    const Array waves = cos(fma(columns, turned(frequency) * kTurn, turned(phase) * kTurn));
+    made = matmul(turned(weight), waves) + turned(bias);
+  }
   const Array flat = reshape(permute(made, {2, 0, 1}), {-1, n * options_.outputs});
   Shape shape = x.shape();
   shape.back() = width();

@@ -40,6 +40,7 @@ std::int64_t multiply_adds(const Record& record, const Attributes& attributes, c
     const std::int64_t pairs = q[0] * q[1] * q[2] * k[1];
     return name == "attention" ? pairs * (q[3] + v[3]) : pairs * (3 * q[3] + 2 * v[3]);
   }
+  if (name == "weighted_waves") return count_of(outputs[0]) * inputs[1][1];
   if (name == "scan") return attributes.integer * multiply_adds(*static_cast<const Traced*>(attributes.extra.get()));
   return 0;
 }

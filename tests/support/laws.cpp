@@ -82,6 +82,7 @@ const std::vector<Case>& cases() {
     add_composed_movement_cases(all);
     add_convolve_cases(all);
     add_attention_cases(all);
+    add_waves_cases(all);
     add_window_cases(all);
     return all;
   }();

@@ -68,6 +68,7 @@ void add_composed_cases(std::vector<Case>& list);
 void add_composed_movement_cases(std::vector<Case>& list);
 void add_convolve_cases(std::vector<Case>& list);
 void add_attention_cases(std::vector<Case>& list);
+void add_waves_cases(std::vector<Case>& list);
 void add_window_cases(std::vector<Case>& list);
 
 /// Composed functions are given one with nothing in it but defaults.
