@@ -452,13 +452,17 @@ void GroupStep::run_tiles(std::int64_t piece, int thread) {
   }
 }
 
+// In the order of how far into its group a piece lies: the first half of all pieces is the first half of each group. A
+// thread then updates the part of each weight whose gradient it has computed, and finds that in its own cache.
 GroupBatchStep::GroupBatchStep(std::vector<std::unique_ptr<GroupStep>> groups) : groups_(std::move(groups)) {
-  std::int64_t first = 0;
-  for (const auto& group : groups_) {
-    first_piece_.push_back(first);
-    first += group->pieces();
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::int64_t piece = 0; piece < groups_[g]->pieces(); ++piece) pieces_.push_back({g, piece});
   }
-  first_piece_.push_back(first);
+  const auto middle = [&](const Piece& p) {
+    return (static_cast<double>(p.piece) + 0.5) / static_cast<double>(groups_[p.group]->pieces());
+  };
+  std::stable_sort(pieces_.begin(), pieces_.end(),
+                   [&](const Piece& a, const Piece& b) { return middle(a) < middle(b); });
 }
 
 std::size_t GroupBatchStep::scratch() const {
@@ -482,10 +486,10 @@ void GroupBatchStep::run() {
     return;
   }
   base::parallel_for(
-      first_piece_.back(),
-      [this](std::int64_t piece, int thread) {
-        const auto at = std::upper_bound(first_piece_.begin(), first_piece_.end(), piece) - first_piece_.begin() - 1;
-        groups_[static_cast<std::size_t>(at)]->run_piece(piece - first_piece_[static_cast<std::size_t>(at)], thread);
+      static_cast<std::int64_t>(pieces_.size()),
+      [this](std::int64_t i, int thread) {
+        const Piece& p = pieces_[static_cast<std::size_t>(i)];
+        groups_[p.group]->run_piece(p.piece, thread);
       },
       threads_);
   for (const auto& group : groups_) group->finish();

@@ -163,8 +163,12 @@ class GroupBatchStep final : public Step {
   std::size_t scratch() const override;
 
  private:
+  struct Piece {
+    std::size_t group;
+    std::int64_t piece;
+  };
   std::vector<std::unique_ptr<GroupStep>> groups_;
-  std::vector<std::int64_t> first_piece_;
+  std::vector<Piece> pieces_;
 };
 
 }  // namespace pellucid::graph

@@ -26,6 +26,9 @@ constexpr double kNarrowCost = 1.25;
 // What one thread's caches are taken to hold, in bytes, on every machine.
 constexpr Size kL1 = 32 << 10;
 
+// Bytes from one step to the next from which on a processor no longer fetches them ahead by itself.
+constexpr Size kFarStep = 2048;
+
 constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
 constexpr Size kPanel = 128;             // bytes: two vectors of AVX-512; a tile one vector wide waits for loads
 constexpr Size kMostPieceRows = 256, kMostPieceColumns = 512;
@@ -49,10 +52,12 @@ struct View {
   bool indirect = false;
   bool v_ready = false;  // packed once for many runs
 
-  /// s along its rows is read well where it lies; across, each step is a line of its own, and these may collide.
+  /// s along its rows is read well where it lies; across, each step is a line of its own: these may collide, and the
+  /// tiles wait for them where they are far apart, since only a tile that packs asks for them ahead.
   bool packs_s() const {
-    return convert || (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 &&
-                       (collides(s_k, element) || (k >= 256 && s_k * element % 512 == 0)));
+    return convert ||
+           (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 &&
+            (collides(s_k, element) || (k < 256 ? std::abs(s_k) * element >= kFarStep : s_k * element % 512 == 0)));
   }
   bool v_contiguous() const { return v_column == 1 || columns == 1; }
   double v_pack_cost() const {

@@ -34,13 +34,13 @@ std::int64_t first_outside(const std::int64_t* index, std::int64_t count, std::i
 /// An index that counts from the end, from the start.
 inline std::int64_t from_start(std::int64_t index, std::int64_t n) { return index + (n & (index >> 63)); }
 
-/// Calls run(begin, end) for [0, n) in pieces over the thread pool, or at once where all of it is small. A unit is
-/// worth `unit_bytes`; pieces begin at multiples of `align` units.
+/// Calls run(begin, end) for [0, n) in an even number of pieces of about one size over the thread pool, or at once
+/// where all of it is small. A unit is worth `unit_bytes`; pieces begin at multiples of `align` units.
 template <class Run>
 void in_pieces(std::int64_t n, std::int64_t unit_bytes, std::int64_t align, Run&& run) {
   if (n * unit_bytes <= kParallelBytes || n <= align) return run(std::int64_t{0}, n);
-  const std::int64_t units = std::max<std::int64_t>(1, kPieceBytes / std::max<std::int64_t>(1, unit_bytes));
-  const std::int64_t step = (units + align - 1) / align * align;
+  const std::int64_t pieces = 2 * ((n * unit_bytes + 2 * kPieceBytes - 1) / (2 * kPieceBytes));
+  const std::int64_t step = ((n + pieces - 1) / pieces + align - 1) / align * align;
   base::parallel_for((n + step - 1) / step,
                      [&](std::int64_t piece) { run(piece * step, std::min(n, (piece + 1) * step)); });
 }
