@@ -68,6 +68,8 @@ using Grid = std::array<GridAxis, 3>;
 
 /// The grids of a forward product (one), or of x from g (one for each remainder). Grids without positions are left out.
 std::vector<Grid> grids_of(const ConvolveShape& shape, ConvolveKind kind);
+/// Orders grids by their taps: those that take longest first.
+void longest_first(std::vector<Grid>& grids);
 /// True where of the grids of x from g the first alone has taps, and x is nothing but whole cells of the stride: a
 /// result of that grid and, beside it, zeros.
 bool has_zero_cells(const ConvolveShape& shape, const std::vector<Grid>& grids);

@@ -57,6 +57,14 @@ std::vector<Grid> grids_of(const ConvolveShape& shape, ConvolveKind kind) {
   return grids;
 }
 
+void longest_first(std::vector<Grid>& grids) {
+  const auto taps = [](const Grid& grid) { return grid[0].taps.size() * grid[1].taps.size() * grid[2].taps.size(); };
+  // Insertion: there are as many as the stride has positions.
+  for (std::size_t i = 1; i < grids.size(); ++i) {
+    for (std::size_t j = i; j > 0 && taps(grids[j]) > taps(grids[j - 1]); --j) std::swap(grids[j], grids[j - 1]);
+  }
+}
+
 bool has_zero_cells(const ConvolveShape& shape, const std::vector<Grid>& grids) {
   for (std::size_t d = 0; d < 3; ++d) {
     if (shape.in[d] % shape.stride[d] != 0) return false;

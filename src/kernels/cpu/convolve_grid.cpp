@@ -119,6 +119,7 @@ GridWay<T, S>::GridWay(const ConvolveShape& shape, ConvolveKind kind) : shape_(s
     }
     grids.resize(1);
   }
+  longest_first(grids);  // so that threads end together
   for (const Grid& grid : grids) {
     Part part;
     part.blocks = blocks_of(grid, source);
@@ -128,9 +129,6 @@ GridWay<T, S>::GridWay(const ConvolveShape& shape, ConvolveKind kind) : shape_(s
     row_pieces += part.blocks.blocks();
     parts_.push_back(std::move(part));
   }
-  // The longest pieces first, so that threads end together.
-  std::stable_sort(parts_.begin(), parts_.end(),
-                   [](const Part& x, const Part& y) { return x.blocks.taps.size() > y.blocks.taps.size(); });
   const Size sets = shape.batch * shape.groups;
   work *= static_cast<double>(columns_) * static_cast<double>(sets);
   const Size wanted = static_cast<Size>(std::clamp(work / static_cast<double>(kLeastPiece), 1.0, 16.0));
