@@ -63,7 +63,8 @@ EXCUSED = {
 }
 # What only Parquet and Arrow files bring about: counted where the build reads them (make build ARROW=1).
 ARROW_FILE = "src/io/arrow.cpp"
-ARROW_TEXT = "read_table: '{}', row {}: '{}' in column '{}' is not a number"
+ARROW_TEXTS = ("read_table: '{}', row {}: '{}' in column '{}' is not a number",
+               "read_table: '{}': what reads Parquet and Arrow files cannot be loaded")
 CALL = re.compile(r"\b(?:fail|fail_at|fail_in_layer|usage|throw Error|throw UsageError|Error)\s*\(")
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
@@ -143,7 +144,7 @@ def main():
             thrown.update(log.read_bytes().decode(errors="replace").split("\0"))
     found = list(places())
     if "PELLUCID_ARROW:BOOL=ON" not in (build / "CMakeCache.txt").read_text():
-        without = [place for place in found if str(place[0]) == ARROW_FILE or place[2].startswith(ARROW_TEXT)]
+        without = [place for place in found if str(place[0]) == ARROW_FILE or place[2].startswith(ARROW_TEXTS)]
         print(f"{len(without)} places left out, which need a build with ARROW=1")
         found = [place for place in found if place not in without]
     missing = [(path, line, form) for path, line, form in found if not any(fits(form, t) for t in thrown)]

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "support/files.h"
 #include "support/message.h"
 #include "support/npz.h"
+#include "support/program.h"
 
 namespace pellucid {
 namespace {
@@ -134,6 +136,18 @@ TEST(Arrow, IsRefusedWhereItsPartIsNotBuilt) {
       message_of([&] { io::read_table(arrow); }),
       "read_table: '" + arrow +
           "' is an Arrow file, which this build does not read; build with `make build ARROW=1`, or export it as CSV");
+}
+
+TEST(Arrow, ALibraryWithoutItsPartSaysSo) {
+  if (!io::reads_arrow()) GTEST_SKIP() << "build with `make build ARROW=1`";
+  const testing::Place place;
+  place.write("a.parquet", "PAR1");
+  const std::string alone = place.path("libpellucid.so.0");
+  std::filesystem::copy_file(PELLUCID_BINARY_DIR "/libpellucid.so.0", alone);
+  const testing::Outcome outcome = place.run("schema a.parquet", "LD_PRELOAD=" + alone);
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.err.find("a.parquet': what reads Parquet and Arrow files cannot be loaded ("), std::string::npos)
+      << outcome.err;
 }
 
 TEST(Arrow, FilesOfEveryKindHoldTheSameTable) {

@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "base/fail.h"
-#include "io/table_file.h"
+#include "io/arrow_part.h"
 #include "io/text.h"
 
 namespace pellucid::io {
@@ -338,13 +338,16 @@ class ArrowPieces : public TablePieces {
 
 }  // namespace
 
-bool reads_arrow() { return true; }
-
-std::unique_ptr<TablePieces> arrow_pieces(const std::string& path, TableFile kind) {
-  return std::make_unique<ArrowPieces>(path, kind);
-}
-
-Table read_arrow(const std::string& path, TableFile kind) { return ArrowPieces(path, kind).read(); }
-
 }  // namespace pellucid::io
+
+extern "C" const pellucid::io::ArrowPart* pellucid_arrow_part() {
+  using namespace pellucid::io;
+  static const ArrowPart part = {
+      [](const std::string& path, TableFile kind) -> std::unique_ptr<TablePieces> {
+        return std::make_unique<ArrowPieces>(path, kind);
+      },
+      [](const std::string& path, TableFile kind) { return ArrowPieces(path, kind).read(); },
+  };
+  return &part;
+}
 #endif

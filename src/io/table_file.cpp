@@ -165,15 +165,4 @@ Table read_table(const std::string& path, const CsvOptions& options) {
   return table;
 }
 
-#ifndef PELLUCID_ARROW
-bool reads_arrow() { return false; }
-
-std::unique_ptr<TablePieces> arrow_pieces(const std::string& path, TableFile kind) {
-  fail("read_table: '{}' is {}, which this build does not read; build with `make build ARROW=1`, or export it as CSV",
-       path, kind == TableFile::kParquet ? "a Parquet file" : "an Arrow file");
-}
-
-Table read_arrow(const std::string& path, TableFile kind) { return arrow_pieces(path, kind)->head(); }
-#endif
-
 }  // namespace pellucid::io
