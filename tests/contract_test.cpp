@@ -147,6 +147,52 @@ TYPED_TEST(ContractTest, TransposedOnesOfWideMatrices) {
 }
 
 // The step of a loop: few rows, the same weights in every step, as they lie or transposed.
+// Columns of b that lie along k, some in whole panels and blocks of steps, some not: tiles transpose them, or a pass.
+TYPED_TEST(ContractTest, TransposedOnTheOtherSide) {
+  std::mt19937_64 random(7);
+  for (const auto& [m, n, k, step] : std::vector<std::array<Size, 4>>{{64, 64, 64, 64},
+                                                                      {6, 96, 4, 4},
+                                                                      {5, 64, 128, 128},
+                                                                      {37, 160, 300, 307},
+                                                                      {26, 64, 102, 102},
+                                                                      {50, 80, 1028, 1029},
+                                                                      {40, 128, 64, 1024},
+                                                                      {130, 320, 260, 260}}) {
+    ContractShape s;
+    s.m = m;
+    s.n = n;
+    s.k = k;
+    s.a_m = k;
+    s.a_k = 1;
+    s.b_k = 1;
+    s.b_n = step;
+    s.c_m = n;
+    s.relu = m > 40;
+    Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
+    const auto rectangles = one.check(1);
+    for (const int threads : {2, 7}) EXPECT_EQ(one.check(threads), rectangles);
+  }
+}
+
+// Steps of b that are spread over megabytes, and are fetched long before tiles copy them.
+TYPED_TEST(ContractTest, StepsFarApart) {
+  std::mt19937_64 random(8);
+  for (const Size k : {513, 1024, 1090}) {
+    ContractShape s;
+    s.m = 30;
+    s.n = 200;
+    s.k = k;
+    s.a_m = k;
+    s.a_k = 1;
+    s.b_k = 1024;
+    s.b_n = 1;
+    s.c_m = 200;
+    Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
+    const auto rectangles = one.check(1);
+    EXPECT_EQ(one.check(2), rectangles);
+  }
+}
+
 TYPED_TEST(ContractTest, SteadyWeightsArePacked) {
   using OneCase = Case<typename TypeParam::Operand, typename TypeParam::Result>;
   std::mt19937_64 random(8);

@@ -114,11 +114,24 @@ HWY_INLINE bool may_keep(const Block<T, S>& b) {
   }
 }
 
-/// True where the first tile of rows copies a group of v as it reads it: whole panels of contiguous columns.
+/// Lines that lie a multiple of this apart fall into 4 or fewer of L1's 64 sets.
+inline constexpr Size kLeastCollidingBytes = 1024;
+
+/// True where v lies along k and the first tile of rows can transpose `length` steps of it. A panel has 32 columns,
+/// whose lines are read four times each: L1 must hold them all, so they may not fall into too few of its sets.
 template <class T, class S>
-HWY_INLINE bool keeps_group(const Block<T, S>& b, Size columns) {
-  return may_keep(b) && b.v_packed != nullptr && !b.v_ready && b.v_stride.outer == 1 &&
-         columns % (2 * kLanesOf<T>) == 0;
+HWY_INLINE bool turns_group(const Block<T, S>& b, Size length) {
+  const Size bytes = b.v_stride.outer * static_cast<Size>(sizeof(T));
+  const Size tiles = (b.rows + kTileRows<T> - 1) / kTileRows<T>, first = (b.rows + tiles - 1) / tiles;
+  return kMayTurn<T> && b.v_stride.k == 1 && b.v_stride.outer != 1 && first >= kLeastTurnRows &&
+         length % kTurned<T> == 0 && length > 0 && (bytes & -bytes) <= kLeastCollidingBytes;
+}
+
+/// True where the first tile of rows copies a group of v as it reads it: whole panels.
+template <class T, class S>
+HWY_INLINE bool keeps_group(const Block<T, S>& b, Size columns, Size length) {
+  return may_keep(b) && b.v_packed != nullptr && !b.v_ready && columns % (2 * kLanesOf<T>) == 0 &&
+         (b.v_stride.outer == 1 || turns_group(b, length));
 }
 
 /// True where each tile of rows but the first copies its part of s as it reads it: contiguous rows, a whole panel.
@@ -169,7 +182,7 @@ HWY_INLINE void run_rows(const Block<T, S>& b, TileRun<T>& t, const RowCut& cut,
     };
     Size done = 0;
     if constexpr (kMayKeep<T>) {
-      if (tile == 0 && keeps_v) run(0, done = panels, keeping_tile<T, Keep::kV>(rows));
+      if (tile == 0 && keeps_v) run(0, done = panels, keeping_v(t, rows));
       if (tile > 0 && keeps_s) run(0, done = 1, keeping_tile<T, Keep::kS>(rows));
     }
     if (done < panels) run(done, panels - done, tile_function<T>(rows, 2, lanes));
@@ -204,6 +217,7 @@ void run_block(const Block<T, S>& b, const F& group_done) {
     t.c_row = b.c_row;
     t.add = from > 0;
     t.relu = last && b.relu;
+    t.turns = b.v_stride.outer != 1;
     const Size packed = b.s_packed != nullptr ? s_width * length : 0;
     const bool keeps_s = keeps_rows(b);
     if (b.s_packed != nullptr) {
@@ -224,7 +238,7 @@ void run_block(const Block<T, S>& b, const F& group_done) {
     for (Size j0 = 0; j0 < b.columns; j0 += group) {
       const Size columns = least(group, b.columns - j0);
       T* packed_group = b.v_packed;
-      const bool keeps_v = keeps_group(b, columns);
+      const bool keeps_v = keeps_group(b, columns, length);
       if (b.v_ready) {
         packed_group += ContractPacked::chunk(b.columns, from) + j0 * (length + 1);
       } else if (b.v_packed != nullptr && !keeps_v) {
@@ -239,8 +253,8 @@ void run_block(const Block<T, S>& b, const F& group_done) {
           t.v_k = b.v_stride.k;
         }
         if constexpr (std::is_same_v<S, T>) {
-          t.v_source = keeps_v ? b.v + from * b.v_stride.k + (j0 + j) : nullptr;
-          t.v_source_k = b.v_stride.k;
+          t.v_source = keeps_v ? b.v + from * b.v_stride.k + (j0 + j) * b.v_stride.outer : nullptr;
+          t.v_source_k = t.turns ? b.v_stride.outer : b.v_stride.k;
           t.s_source = keeps_s && j0 + j == 0 ? b.s + from * b.s_stride.k : nullptr;
           t.s_source_k = b.s_stride.k;
         }

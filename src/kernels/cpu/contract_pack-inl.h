@@ -15,6 +15,7 @@
 #include "hwy/highway.h"
 #include "kernels/cpu/contract.h"
 #include "kernels/cpu/contract_tile-inl.h"
+#include "kernels/cpu/contract_turn-inl.h"
 #include "pellucid/dtype.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -53,50 +54,6 @@ HWY_INLINE BFloat16 narrow(float x) {
   std::memcpy(&bits, &x, sizeof(bits));
   if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return {static_cast<std::uint16_t>((bits >> 16) | 0x40u)};
   return {static_cast<std::uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16)};
-}
-
-// ---- Transposing ----------------------------------------------------------------------------------------------------
-//
-// A vector's block b holds elements of row b * kBlock + i; the rows of a block are then transposed inside their 128
-// bits. For 8 x 4 floats on AVX2: 4 loads, 4 loads that insert, 8 shuffles, 4 stores.
-
-template <class T>
-inline constexpr Size kBlock = 16 / static_cast<Size>(sizeof(T));
-
-/// Calls load_block(row, ptr tag) for rows i, i + kBlock, ... and joins the blocks.
-template <class D, class F>
-HWY_INLINE hn::Vec<D> join_blocks(D d, Size row, const F& block_of) {
-  using T = hn::TFromD<D>;
-  if constexpr (hn::MaxLanes(D()) == static_cast<std::size_t>(kBlock<T>)) {
-    return block_of(d, row);
-  } else {
-    const hn::Half<D> half;
-    const Size rows = static_cast<Size>(hn::MaxLanes(half));
-    return hn::Combine(d, join_blocks(half, row + rows, block_of), join_blocks(half, row, block_of));
-  }
-}
-
-/// columns[p] = lane i holds element p of row i, for p < kBlock; block_of(d128, i) loads elements 0..kBlock of row i.
-template <class T, class F>
-HWY_INLINE void transpose_block(hn::Vec<hn::ScalableTag<T>> (&columns)[kBlock<T>], const F& block_of) {
-  const hn::ScalableTag<T> d;
-  hn::Vec<decltype(d)> rows[kBlock<T>];
-  HWY_UNROLL(4)
-  for (Size i = 0; i < kBlock<T>; ++i) rows[i] = join_blocks(d, i, block_of);
-  if constexpr (kBlock<T> == 2) {
-    columns[0] = hn::InterleaveLower(d, rows[0], rows[1]);
-    columns[1] = hn::InterleaveUpper(d, rows[0], rows[1]);
-  } else {
-    const hn::RepartitionToWide<decltype(d)> wide;
-    const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, rows[0], rows[1]));
-    const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, rows[2], rows[3]));
-    const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[0], rows[1]));
-    const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[2], rows[3]));
-    columns[0] = hn::BitCast(d, hn::InterleaveLower(wide, low01, low23));
-    columns[1] = hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23));
-    columns[2] = hn::BitCast(d, hn::InterleaveLower(wide, high01, high23));
-    columns[3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23));
-  }
 }
 
 /// The strides of a matrix of which `k` is the summed index.

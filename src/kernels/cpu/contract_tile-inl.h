@@ -16,18 +16,12 @@
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/cpu/contract.h"
+#include "kernels/cpu/contract_turn-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pellucid::kernels {
 namespace HWY_NAMESPACE {
 namespace contract {
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Size = std::int64_t;
-
-template <class T>
-inline constexpr Size kLanesOf = static_cast<Size>(hn::MaxLanes(hn::ScalableTag<T>()));
-
 // ---- One vector -----------------------------------------------------------------------------------------------------
 
 /// x * y + z: one rounding for floats, wrapping for integers.
@@ -92,8 +86,9 @@ struct TileRun {
   Size v_k = 0;
   // Where v is a copy that is not there yet: what the first tile reads in its place, and copies on the way. The same
   // for s, whose copies the other tiles make, each in its first column.
-  const T* v_source = nullptr;  // v_source[p * v_source_k + j]
+  const T* v_source = nullptr;  // v_source[p * v_source_k + j], or where it is turned v_source[j * v_source_k + p]
   Size v_source_k = 0;
+  bool turns = false;
   const T* s_source = nullptr;  // s_source[p * s_source_k + i]
   Size s_source_k = 0;
   Size k = 0;
@@ -108,13 +103,20 @@ struct TileRun {
 };
 
 /// What a tile copies on its way, since it is the first to read it: the operand that is read in vectors, or its rows of
-/// the other one.
-enum class Keep { kNone, kV, kS };
+/// the other one. kTurned: the former, which lies along k and is transposed on its way.
+enum class Keep { kNone, kV, kS, kTurned };
 /// Only float32 does: for the others the library would be larger by more than they gain.
 template <class T>
 inline constexpr bool kMayKeep = std::is_same_v<T, float>;
-/// Steps ahead of that reading that lines are fetched.
+/// Transposing beside the tile's sums takes the registers of AVX-512.
+template <class T>
+inline constexpr bool kMayTurn = kMayKeep<T> && (kLanesOf<T> * sizeof(T) == 64);
+inline constexpr Size kLeastTurnRows = 8;
+/// Steps ahead of that reading that lines are fetched into L1.
 inline constexpr Size kKeepAhead = 8;
+/// The same into L2, where the steps of v are spread over more bytes than this: of its lines that were fetched long
+/// before few are in L2 then, and the others come from L3 or memory.
+inline constexpr Size kKeepFarAhead = 64, kKeepFarBytes = 1 << 20;
 
 /// One step of p. Rows are addressed in threes from one pointer (base, base + row, base + 2 row), which x86 addresses
 /// without arithmetic, whatever the layout of the operand. What is kept goes to `keep` too.
@@ -179,6 +181,7 @@ void run_tiles(const TileRun<T>& t) {
     HWY_UNROLL(4)
     for (int i = 0; i < kBases; ++i) s[i] = s_tile + 3 * i * s_row;
     const T* v = v_tile;
+    [[maybe_unused]] const T* far = nullptr;
     T* keep = nullptr;
     if constexpr (kKeep == Keep::kV) keep = const_cast<T*>(t.v) + tile * t.v_tile;
     if constexpr (kKeep == Keep::kS) keep = const_cast<T*>(t.s) + tile * t.s_tile;
@@ -187,20 +190,61 @@ void run_tiles(const TileRun<T>& t) {
       if constexpr (kKeep == Keep::kS) hwy::Prefetch(s[0] + kKeepAhead * s_k);
       if constexpr (kKeep == Keep::kV) {
         HWY_UNROLL(8)
-        for (int j = 0; j < NV; ++j) hwy::Prefetch(v + kKeepAhead * v_k + j * lanes);
+        for (int j = 0; j < NV; ++j) {
+          hwy::Prefetch(v + kKeepAhead * v_k + j * lanes);
+          __builtin_prefetch(far + j * lanes, 0, 2);
+        }
+        far += v_k;
       }
       tile_step<T, R, NV, decltype(masked)::value, kKeep>(acc, s, s_row, s_row2, v, mask, keep);
-      if constexpr (kKeep != Keep::kNone) keep += keep_k;
+      if constexpr (kKeep == Keep::kV || kKeep == Keep::kS) keep += keep_k;
       HWY_UNROLL(4)
       for (int i = 0; i < kBases; ++i) s[i] += s_k;
       v += v_k;
     };
+    const auto steps = [&](Size count) HWY_ATTR __attribute__((always_inline)) {
+      for (Size pairs = count / 2; pairs > 0; --pairs) {
+        step(std::false_type());
+        step(std::false_type());
+      }
+      if (count % 2 != 0) step(std::false_type());
+    };
     const Size whole = kMasked ? t.k - t.guarded : t.k;
-    for (Size pairs = whole / 2; pairs > 0; --pairs) {
-      step(std::false_type());
-      step(std::false_type());
+    if constexpr (kKeep == Keep::kTurned) {
+      // What is turned is read four steps later, so that multiply-adds need not wait for it.
+      static_assert(NV == 2);
+      constexpr Size width = NV * lanes;
+      const T* from = t.v_source + tile * width * t.v_source_k;
+      const Size column = t.v_source_k, beside = lanes * column;
+      T* to = const_cast<T*>(v);
+      Turn<T> turn;
+      const auto block = [&](bool multiplies, bool turns) HWY_ATTR __attribute__((always_inline)) {
+        if (turns) turn.first(from, column);
+        if (multiplies) step(std::false_type());
+        if (turns) turn.second(from, column, to, width);
+        if (multiplies) step(std::false_type());
+        if (turns) turn.first(from + beside, column);
+        if (multiplies) step(std::false_type());
+        if (turns) turn.second(from + beside, column, to + lanes, width);
+        if (multiplies) step(std::false_type());
+        from += kTurned<T>;
+        to += kTurned<T> * width;
+      };
+      block(false, true);
+      for (Size p = kTurned<T>; p <= whole; p += kTurned<T>) block(true, p < whole);
+    } else if constexpr (kKeep == Keep::kV) {
+      const bool spread = whole * v_k * static_cast<Size>(sizeof(T)) > kKeepFarBytes;
+      for (Size left = whole; left > 0;) {
+        // The last steps fetch the first ones of the next panel.
+        const bool more = spread && left > kKeepFarAhead;
+        const Size now = more ? left - kKeepFarAhead : left;
+        far = more ? v + kKeepFarAhead * v_k : spread ? v_tile + v_to_next : v;
+        steps(now);
+        left -= now;
+      }
+    } else {
+      steps(whole);
     }
-    if (whole % 2 != 0) step(std::false_type());
     if constexpr (kMasked) {
       for (Size p = whole; p < t.k; ++p) step(std::true_type());
     }
@@ -280,6 +324,21 @@ HWY_INLINE TileFunction<T> keeping_tile(Size rows) {
   return list[static_cast<std::size_t>(rows - 1)];
 }
 
+template <class T, std::size_t... I>
+constexpr auto turning_list(std::index_sequence<I...>) {
+  return std::array<TileFunction<T>, sizeof...(I)>{
+      &run_tiles<T, static_cast<int>(I) + kLeastTurnRows, 2, false, Keep::kTurned>...};
+}
+/// The tile that copies v as it is the first to read it.
+template <class T>
+HWY_INLINE TileFunction<T> keeping_v(const TileRun<T>& t, Size rows) {
+  if constexpr (kMayTurn<T>) {
+    static constexpr auto list = turning_list<T>(std::make_index_sequence<kTileRows<T> - kLeastTurnRows + 1>());
+    if (t.turns) return list[static_cast<std::size_t>(rows - kLeastTurnRows)];
+  }
+  return keeping_tile<T, Keep::kV>(rows);
+}
+
 /// The widest tile for `rows` rows that is at most `vectors` wide.
 template <class T>
 HWY_INLINE int tile_vectors(Size rows, Size vectors) {
@@ -347,7 +406,7 @@ HWY_INLINE void run_tile_column(TileRun<T>& t, const RowCut& cut, int vectors, S
   if constexpr (kMayKeep<T>) {
     if (t.v_source != nullptr || t.s_source != nullptr) {
       const Size rows = high > 0 ? cut.high : cut.low;
-      run(rows, 1, t.v_source != nullptr ? keeping_tile<T, Keep::kV>(rows) : tile_function<T>(rows, vectors, t.last));
+      run(rows, 1, t.v_source != nullptr ? keeping_v(t, rows) : tile_function<T>(rows, vectors, t.last));
       --(high > 0 ? high : low);
     }
   }

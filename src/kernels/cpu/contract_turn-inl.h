@@ -1,0 +1,107 @@
+// Transposing of blocks in registers. Included once for each instruction set (Highway's toggle).
+#if defined(PELLUCID_KERNELS_CPU_CONTRACT_TURN_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PELLUCID_KERNELS_CPU_CONTRACT_TURN_INL_H_
+#undef PELLUCID_KERNELS_CPU_CONTRACT_TURN_INL_H_
+#else
+#define PELLUCID_KERNELS_CPU_CONTRACT_TURN_INL_H_
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pellucid::kernels {
+namespace HWY_NAMESPACE {
+namespace contract {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Size = std::int64_t;
+
+template <class T>
+inline constexpr Size kLanesOf = static_cast<Size>(hn::MaxLanes(hn::ScalableTag<T>()));
+
+// A vector's block b holds elements of row b * kBlock + i; the rows of a block are then transposed inside their 128
+// bits. For 8 x 4 floats on AVX2: 4 loads, 4 loads that insert, 8 shuffles, 4 stores.
+
+template <class T>
+inline constexpr Size kBlock = 16 / static_cast<Size>(sizeof(T));
+
+/// Calls load_block(row, ptr tag) for rows i, i + kBlock, ... and joins the blocks.
+template <class D, class F>
+HWY_INLINE hn::Vec<D> join_blocks(D d, Size row, const F& block_of) {
+  using T = hn::TFromD<D>;
+  if constexpr (hn::MaxLanes(D()) == static_cast<std::size_t>(kBlock<T>)) {
+    return block_of(d, row);
+  } else {
+    const hn::Half<D> half;
+    const Size rows = static_cast<Size>(hn::MaxLanes(half));
+    return hn::Combine(d, join_blocks(half, row + rows, block_of), join_blocks(half, row, block_of));
+  }
+}
+
+/// columns[p] = lane i holds element p of row i, for p < kBlock; block_of(d128, i) loads elements 0..kBlock of row i.
+template <class T, class F>
+HWY_INLINE void transpose_block(hn::Vec<hn::ScalableTag<T>> (&columns)[kBlock<T>], const F& block_of) {
+  const hn::ScalableTag<T> d;
+  hn::Vec<decltype(d)> rows[kBlock<T>];
+  HWY_UNROLL(4)
+  for (Size i = 0; i < kBlock<T>; ++i) rows[i] = join_blocks(d, i, block_of);
+  if constexpr (kBlock<T> == 2) {
+    columns[0] = hn::InterleaveLower(d, rows[0], rows[1]);
+    columns[1] = hn::InterleaveUpper(d, rows[0], rows[1]);
+  } else {
+    const hn::RepartitionToWide<decltype(d)> wide;
+    const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, rows[0], rows[1]));
+    const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, rows[2], rows[3]));
+    const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[0], rows[1]));
+    const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[2], rows[3]));
+    columns[0] = hn::BitCast(d, hn::InterleaveLower(wide, low01, low23));
+    columns[1] = hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23));
+    columns[2] = hn::BitCast(d, hn::InterleaveLower(wide, high01, high23));
+    columns[3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23));
+  }
+}
+
+/// Steps that are turned together.
+template <class T>
+inline constexpr Size kTurned = kBlock<T>;
+
+/// kTurned steps of a vector of columns in two halves, so that a tile's multiply-adds may stand between them:
+/// to[q * width + i] = from[i * column + q].
+template <class T>
+struct Turn {
+  using D = hn::ScalableTag<T>;
+  using Wide = hn::RepartitionToWide<D>;
+  hn::Vec<Wide> low, high;  // of the first two rows of each block
+
+  HWY_INLINE void first(const T* from, Size column) { pair(from, column, 0, low, high); }
+  HWY_INLINE void second(const T* from, Size column, T* to, Size width) const {
+    const D d;
+    const Wide wide;
+    hn::Vec<Wide> low2, high2;
+    pair(from, column, 2, low2, high2);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, low, low2)), d, to);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, low, low2)), d, to + width);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, high, high2)), d, to + 2 * width);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, high, high2)), d, to + 3 * width);
+  }
+
+ private:
+  static HWY_INLINE void pair(const T* from, Size column, Size row, hn::Vec<Wide>& low, hn::Vec<Wide>& high) {
+    const D d;
+    const Wide wide;
+    const auto block_of = [&](auto d128, Size i) HWY_ATTR { return hn::LoadU(d128, from + i * column); };
+    const auto x = join_blocks(d, row, block_of), y = join_blocks(d, row + 1, block_of);
+    low = hn::BitCast(wide, hn::InterleaveLower(d, x, y));
+    high = hn::BitCast(wide, hn::InterleaveUpper(d, x, y));
+  }
+};
+
+}  // namespace contract
+}  // namespace HWY_NAMESPACE
+}  // namespace pellucid::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // PELLUCID_KERNELS_CPU_CONTRACT_TURN_INL_H_
