@@ -111,7 +111,7 @@ inline constexpr bool kMayKeep = std::is_same_v<T, float>;
 /// Transposing beside the tile's sums takes the registers of AVX-512.
 template <class T>
 inline constexpr bool kMayTurn = kMayKeep<T> && (kLanesOf<T> * sizeof(T) == 64);
-inline constexpr Size kLeastTurnRows = 8;
+inline constexpr Size kLeastTurnRows = 10;
 /// Steps ahead of that reading that lines are fetched into L1.
 inline constexpr Size kKeepAhead = 8;
 /// The same into L2, where the steps of v are spread over more bytes than this: of its lines that were fetched long
