@@ -334,7 +334,7 @@ template <class T>
 HWY_INLINE TileFunction<T> keeping_v(const TileRun<T>& t, Size rows) {
   if constexpr (kMayTurn<T>) {
     static constexpr auto list = turning_list<T>(std::make_index_sequence<kTileRows<T> - kLeastTurnRows + 1>());
-    if (t.turns) return list[static_cast<std::size_t>(rows - kLeastTurnRows)];
+    if (t.turns && rows >= kLeastTurnRows) return list[static_cast<std::size_t>(rows - kLeastTurnRows)];
   }
   return keeping_tile<T, Keep::kV>(rows);
 }
