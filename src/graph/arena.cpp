@@ -2,7 +2,9 @@
 #include "graph/arena.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <utility>
 
 namespace pellucid::graph {
 namespace {
@@ -47,8 +49,8 @@ std::size_t in_order(std::vector<Stay>& stays) {
 std::size_t largest_first(std::vector<Stay>& stays) {
   std::vector<std::size_t> order(stays.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t x, std::size_t y) { return stays[x].bytes > stays[y].bytes; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t x, std::size_t y) { return std::pair(stays[y].bytes, x) < std::pair(stays[x].bytes, y); });
   std::vector<const Stay*> placed, beside;
   for (const std::size_t i : order) {
     beside.clear();

@@ -461,8 +461,9 @@ GroupBatchStep::GroupBatchStep(std::vector<std::unique_ptr<GroupStep>> groups) :
   const auto middle = [&](const Piece& p) {
     return (static_cast<double>(p.piece) + 0.5) / static_cast<double>(groups_[p.group]->pieces());
   };
-  std::stable_sort(pieces_.begin(), pieces_.end(),
-                   [&](const Piece& a, const Piece& b) { return middle(a) < middle(b); });
+  std::sort(pieces_.begin(), pieces_.end(), [&](const Piece& a, const Piece& b) {
+    return std::pair(middle(a), a.group) < std::pair(middle(b), b.group);
+  });
 }
 
 std::size_t GroupBatchStep::scratch() const {
