@@ -123,6 +123,20 @@ TYPED_TEST(ContractTest, EveryThreadCountGivesTheSameBitsAndRectangles) {
   }
 }
 
+/// m x n x k with a's strides along (m, k), b's along (k, n) and a contiguous result.
+ContractShape shape_of(const std::array<Size, 3>& sizes, const std::array<Size, 2>& a, const std::array<Size, 2>& b) {
+  ContractShape s;
+  s.m = sizes[0];
+  s.n = sizes[1];
+  s.k = sizes[2];
+  s.a_m = a[0];
+  s.a_k = a[1];
+  s.b_k = b[0];
+  s.b_n = b[1];
+  s.c_m = sizes[1];
+  return s;
+}
+
 // Steps of a that fall into few sets of the caches: a is packed, alone for a piece or once for all.
 TYPED_TEST(ContractTest, TransposedOnesOfWideMatrices) {
   std::mt19937_64 random(6);
@@ -131,22 +145,13 @@ TYPED_TEST(ContractTest, TransposedOnesOfWideMatrices) {
                                                                       {36, 200, 300, 2048},
                                                                       {128, 520, 1100, 128},
                                                                       {61, 70, 65, 512}}) {
-    ContractShape s;
-    s.m = m;
-    s.n = n;
-    s.k = k;
-    s.a_m = 1;
-    s.a_k = step;
-    s.b_k = n;
-    s.b_n = 1;
-    s.c_m = n;
+    const ContractShape s = shape_of({m, n, k}, {1, step}, {n, 1});
     Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
     const auto rectangles = one.check(1);
     for (const int threads : {2, 7}) EXPECT_EQ(one.check(threads), rectangles);
   }
 }
 
-// The step of a loop: few rows, the same weights in every step, as they lie or transposed.
 // Columns of b that lie along k, some in whole panels and blocks of steps, some not: tiles transpose them, or a pass.
 TYPED_TEST(ContractTest, TransposedOnTheOtherSide) {
   std::mt19937_64 random(7);
@@ -158,15 +163,7 @@ TYPED_TEST(ContractTest, TransposedOnTheOtherSide) {
                                                                       {50, 80, 1028, 1029},
                                                                       {40, 128, 64, 1024},
                                                                       {130, 320, 260, 260}}) {
-    ContractShape s;
-    s.m = m;
-    s.n = n;
-    s.k = k;
-    s.a_m = k;
-    s.a_k = 1;
-    s.b_k = 1;
-    s.b_n = step;
-    s.c_m = n;
+    ContractShape s = shape_of({m, n, k}, {k, 1}, {1, step});
     s.relu = m > 40;
     Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
     const auto rectangles = one.check(1);
@@ -178,21 +175,14 @@ TYPED_TEST(ContractTest, TransposedOnTheOtherSide) {
 TYPED_TEST(ContractTest, StepsFarApart) {
   std::mt19937_64 random(8);
   for (const Size k : {513, 1024, 1090}) {
-    ContractShape s;
-    s.m = 30;
-    s.n = 200;
-    s.k = k;
-    s.a_m = k;
-    s.a_k = 1;
-    s.b_k = 1024;
-    s.b_n = 1;
-    s.c_m = 200;
+    const ContractShape s = shape_of({30, 200, k}, {k, 1}, {1024, 1});
     Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
     const auto rectangles = one.check(1);
     EXPECT_EQ(one.check(2), rectangles);
   }
 }
 
+// The step of a loop: few rows, the same weights in every step, as they lie or transposed.
 TYPED_TEST(ContractTest, SteadyWeightsArePacked) {
   using OneCase = Case<typename TypeParam::Operand, typename TypeParam::Result>;
   std::mt19937_64 random(8);
