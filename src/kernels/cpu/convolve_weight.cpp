@@ -131,6 +131,7 @@ class WeightWay final : public Convolve::Way {
   /// Channels that lie side by side in the view of a source with many: a line of it.
   static constexpr Size kBlock = 64 / static_cast<Size>(sizeof(T));
   static constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
+  static constexpr Size kPieces = 4;              // of channels and columns, or two for each thread
   static constexpr Size kMostParts = 4 << 20;     // bytes of all parts together, where there is more than one
 
   /// Positions of a block, which are summed in registers: as many as let a panel and a line of each stay in L1.
@@ -187,7 +188,9 @@ WeightWay<T, S>::WeightWay(const ConvolveShape& shape) : shape_(shape), of_(shap
   const Size most_parts = kMostParts / std::max<Size>(1, part_size_ * static_cast<Size>(sizeof(T)));
   parts_ = static_cast<Size>(std::bit_floor(
       static_cast<std::uint64_t>(std::clamp<Size>(std::min({wanted, most_parts, blocks_.blocks()}), 1, 16))));
-  cut(wanted / parts_);
+  // Each piece of channels or columns copies again, and changes no bit: a few for each thread.
+  const Size pieces = std::min(wanted, std::max<Size>(kPieces, 2 * threads_));
+  cut(std::max<Size>(1, pieces / parts_));
   channel_piece_ = blocked_ ? round_up(divide_up(channels, channel_pieces_), kBlock) : std::max<Size>(1, channels);
   channel_pieces_ = std::max<Size>(1, divide_up(channels, channel_piece_));
   column_piece_ = round_up(divide_up(outputs, column_pieces_), 2 * lanes);
