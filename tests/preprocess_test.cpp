@@ -106,8 +106,25 @@ TEST(Preprocess, ScalingCanBeLeftOut) {
             (std::vector<float>{5, 0, 0, 1, 7.5, 0, 1e30F, 0}));
 }
 
+// Mean and deviation where tails are short; the robust scaling's logarithm where they are long.
+TEST(Preprocess, UnclippedNumbers) {
+  std::string text = "short,long,y\n";
+  for (int i = 0; i < 100; ++i)
+    text += std::to_string(i) + "," + std::to_string(i < 97 ? i % 10 : 1000 * i) + (i % 2 == 0 ? ",p\n" : ",q\n");
+  const Preprocessing fitted = fit(text, "y", {.scaling = Scaling::kUnclipped}), robust = fit(text, "y", {});
+  const data::Number& number = fitted.features[0].numbers[0];
+  EXPECT_FALSE(number.clip || number.log_tails);
+  EXPECT_EQ(number.center, 49.5);
+  EXPECT_NEAR(number.spread, std::sqrt((100.0 * 100 - 1) / 12), 1e-12);
+  const data::Number &far = fitted.features[1].numbers[0], &same = robust.features[1].numbers[0];
+  EXPECT_TRUE(far.log_tails && !far.clip);
+  EXPECT_EQ(far.center, same.center);
+  EXPECT_EQ(far.spread, same.spread);
+}
+
 TEST(Preprocess, ExtremeNumbersStayFinite) {
-  for (const Scaling scaling : {Scaling::kRobust, Scaling::kStandard, Scaling::kQuantile, Scaling::kNone}) {
+  for (const Scaling scaling :
+       {Scaling::kRobust, Scaling::kStandard, Scaling::kQuantile, Scaling::kNone, Scaling::kUnclipped}) {
     const Preprocessing fitted =
         fit("a,b,c,y\n1e308,5e-324,1,p\n-1e308,1e-323,inf,q\n1e149,1.5e-323,2,p\n-1e149,2e-323,-inf,q\n0,0,3,q\n", "y",
             {.scaling = scaling});

@@ -30,6 +30,12 @@ io::Table points(std::int64_t rows) {
 
 const TableOptions kSmall = {.hidden = std::vector<std::int64_t>{16}, .epochs = 30};
 
+// Of a blend the first part.
+const nn::Ensemble& first_ensemble(TableModel& model) {
+  auto* blend = model.network[0].as<nn::Blend>();
+  return *(blend != nullptr ? blend->part(0) : model.network[0]).as<nn::Ensemble>();
+}
+
 TEST(Tabular, OneFileServesAll) {
   const io::Table table = points(200);
   TableFit fit = fit_table(table, "kind", kSmall);
@@ -112,8 +118,7 @@ TEST(Tabular, CategoriesOfManyLevelsAreEmbedded) {
   const io::Table table = io::parse_csv(text);
   TableFit fit = fit_table(table, "y", {.epochs = 20});
   EXPECT_TRUE(nlohmann::json::parse(fit.model.record).at("recipe").at("embeds_categories"));
-  const nn::Ensemble& ensemble = *fit.model.network[0].as<nn::Ensemble>();
-  const nn::Sequential member = ensemble.member(0);
+  const nn::Sequential member = first_ensemble(fit.model).member(0);
   const auto* embedding = member[1].as<nn::CategoryEmbedding>();
   ASSERT_NE(embedding, nullptr);
   EXPECT_EQ(embedding->vectors.value.shape(), (Shape{12, 8}));
@@ -158,7 +163,7 @@ TEST(Tabular, TheMeanOfMembersHoldsAsMuchAsAMemberByItself) {
   // Few rows of many columns: members differ, and their mean is better than each. The margin is that of one member.
   const Array x = random::normal(random::key(5), {4400, 30}), noise = random::normal(random::key(6), {4400});
   const Array y = (sum(slice(x, 1, 0, 10), {1}) + noise).evaluate();
-  TableFit fit = fit_table(slice(x, 0, 0, 400), slice(y, 0, 0, 400));
+  TableFit fit = fit_table(slice(x, 0, 0, 400), slice(y, 0, 0, 400), {.optimizer = "adam"});  // no second ensemble
   const data::Rows rows = data::all_rows(4000);
   const io::Table unseen = table_of(slice(x, 0, 400, 4400));
   const Array inputs = data::encode(fit.model.preprocessing, unseen, rows).x;
@@ -192,6 +197,59 @@ TEST(Tabular, RowsHeldOutByShareServeAllMembers) {
   fit = fit_table(points(200), "kind", options);
   EXPECT_FALSE(fit.validation.output.defined());
   EXPECT_EQ(fit.training.kept_epoch, 30);
+}
+
+// Below 2,000 rows others are trained beside, and left-out rows say which are kept.
+TEST(Tabular, FewRowsHaveASecondEnsemble) {
+  const Array x = random::normal(random::key(8), {240, 6}), noise = random::normal(random::key(9), {240});
+  const Array y = (reshape(sum(slice(x, 1, 0, 3), {1}), {-1}) + noise).evaluate();
+  TableOptions options = kSmall;
+  std::vector<OptimizerState> states;
+  options.optimizer_states = &states;
+  TableFit fit = fit_table(x, y, options);
+  const auto record = nlohmann::json::parse(fit.model.record);
+  EXPECT_EQ(record.at("recipe").at("second"), nlohmann::json::parse(R"({"activation": "relu", "weight_decay": 0.3})"));
+  ASSERT_EQ(record.at("ensembles").size(), 2u);
+  const auto &first = record["ensembles"][0], &second = record["ensembles"][1];
+  EXPECT_TRUE(first["activation"] == "mish" && first["weight_decay"] == 0) << first;
+  EXPECT_TRUE(second["activation"] == "relu" && second["weight_decay"] == 0.3) << second;
+  // There is much noise: the second is kept, alone or with the first.
+  EXPECT_TRUE(second["kept"]);
+  auto* blend = fit.model.network[0].as<nn::Blend>();
+  ASSERT_NE(blend, nullptr);
+  EXPECT_EQ(blend->parts(), first["kept"] ? 2 : 1);
+  EXPECT_EQ(states.size(), static_cast<std::size_t>(blend->parts()));
+  EXPECT_FALSE(states.front().empty());
+  EXPECT_EQ(fit.validation.rows, data::all_rows(240));
+  EXPECT_EQ(fit.model.intervals(x).shape(), (Shape{240, 2}));
+  update_table_model(fit.model, x, y, {.learning_rate = 0.01, .optimizer_states = &states});
+  EXPECT_EQ(fit_table(x, y, kSmall).model.record, record.dump());
+
+  // What the options set, both take.
+  const auto second_of = [&](TableOptions given) {
+    given.epochs = 1;
+    return nlohmann::json::parse(fit_table(x, y, given).model.record).at("recipe").value("second", nlohmann::json());
+  };
+  EXPECT_EQ(second_of({.activation = "tanh"}), nlohmann::json({{"activation", "tanh"}, {"weight_decay", 0.3}}));
+  EXPECT_EQ(second_of({.weight_decay = 0.1}), nlohmann::json({{"activation", "relu"}, {"weight_decay", 0.1}}));
+  EXPECT_TRUE(second_of({.activation = "tanh", .weight_decay = 0.1}).is_null());
+  EXPECT_TRUE(second_of({.optimizer = "adam"}).is_null());
+  EXPECT_TRUE(second_of({.validation = 0.2}).is_null());
+  EXPECT_TRUE(second_of({.ensemble = 1}).is_null());
+  EXPECT_TRUE(second_of({.fast = true}).is_null());
+}
+
+// Numbers of few rows are not clipped; where rows are many, or the network is the plain one, they are.
+TEST(Tabular, NumbersOfFewRowsAreNotClipped) {
+  const auto clips = [](std::int64_t rows, TableOptions options) {
+    options.epochs = 1;
+    const Array x = random::uniform(random::key(10), {rows, 1});
+    return fit_table(x, reshape(x, {-1}), options).model.preprocessing.features.front().numbers.front().clip;
+  };
+  EXPECT_FALSE(clips(100, {}));
+  EXPECT_TRUE(clips(2000, {}));
+  EXPECT_TRUE(clips(100, {.fast = true}));
+  EXPECT_TRUE(clips(100, {.scaling = data::Scaling::kRobust}));
 }
 
 TEST(Tabular, TuningBlendsWhatItFinds) {

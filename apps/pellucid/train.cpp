@@ -147,6 +147,10 @@ void show_plan(const TrainOptions& options, const Json& recipe, const nn::Sequen
     say("network: {}{} with {}{}, {}\n", members > 0 ? fmt::format("{} times ", members) : "", fmt::join(sizes, "-"),
         recipe.at("activation").get<std::string>(), dropout > 0 ? fmt::format(" and dropout {}", dropout) : "",
         counted(nn::parameter_count(network), "parameter", "parameters"));
+    if (const auto second = recipe.find("second"); second != recipe.end()) {
+      say("  beside them as many with {} and weight decay {}; left-out rows say which are kept\n",
+          second->at("activation").get<std::string>(), second->at("weight_decay").get<double>());
+    }
   }
   say("training: {} on {}, batches of {}, at most {} epochs; {}, learning rate {} ({})\n",
       recipe.at("loss").get<std::string>(), counted(rows, "row", "rows"), recipe.at("batch").get<std::int64_t>(),

@@ -62,8 +62,11 @@ void add_train(CLI::App& program, Action& action) {
                   "A file of `pellucid schema`, edited or not: types, roles and what is refused (found out)")
       ->type_name("FILE")
       ->group("Data");
-  verb.add_option("--scaling", t.scaling, "How numbers are brought to scale: robust, standard, quantile, none (robust)")
-      ->transform(place_among({"robust", "standard", "quantile", "none"}))  // data::Scaling
+  verb.add_option(
+          "--scaling", t.scaling,
+          "How numbers are brought to scale: robust, standard, quantile, none, unclipped (unclipped below 2,000 "
+          "rows, else robust)")
+      ->transform(place_among({"robust", "standard", "quantile", "none", "unclipped"}))  // data::Scaling
       ->type_name("KIND")
       ->group("Data");
   verb.add_flag("--log-target", t.log_target,

@@ -93,7 +93,7 @@ void check_options(const TrainOptions& options) {
       {"--group", !table.group.empty()},
       {"--time-column", !table.time_column.empty()},
       {"--weight", !table.weight.empty()},
-      {"--scaling", table.scaling != data::Scaling::kRobust},
+      {"--scaling", table.scaling.has_value()},
       {"--log-target", table.log_target},
       {"--folds", options.folds > 0},
       {"--oof", !options.oof.empty()},

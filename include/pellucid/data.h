@@ -129,9 +129,10 @@ enum class Scaling {
   kRobust,  // (x - median) / (quartile distance), or half the range where that is 0; then smoothly clipped to (-3, 3):
             // z / sqrt(1 + (z / 3)^2). As in RealMLP (Holzmueller, Grinsztajn, Steinwart 2024, "Better by default").
             // Where one value in 200 on a side has |z| > 5, 3 asinh(z / 3) instead: tails go on, as their logarithm.
-  kStandard,  // (x - mean) / standard deviation
-  kQuantile,  // the quantile of the normal distribution at x's share among the training values, within (-2.67, 2.67)
-  kNone,      // x; 0 where missing
+  kStandard,   // (x - mean) / standard deviation
+  kQuantile,   // the quantile of the normal distribution at x's share among the training values, within (-2.67, 2.67)
+  kNone,       // x; 0 where missing
+  kUnclipped,  // as kStandard; where tails are so long that kRobust takes their logarithm, as kRobust
 };
 
 struct PreprocessOptions {

@@ -59,8 +59,8 @@ struct TableOptions {
   /// same; predictions and intervals are in its own units. A prediction is then the middle of what may be, not the
   /// mean.
   bool log_target = false;
-  /// How numbers are brought to scale.
-  data::Scaling scaling = data::Scaling::kRobust;
+  /// How numbers are brought to scale. Absent: kUnclipped for ensembles of less than 2,000 training rows, else kRobust.
+  std::optional<data::Scaling> scaling = {};
   /// How much each row of the table counts; empty: all the same.
   std::vector<double> sample_weights = {};
   /// Each class counts as if all were equally frequent; for classification.
@@ -120,8 +120,8 @@ struct TableOptions {
   std::function<void(const std::string&)> on_tune = {};
   Checkpoint checkpoint = {};
   bool catch_interrupt = true;
-  /// As FitOptions::optimizer_state: one for each ensemble, or for the plain network. With `tune` or `time`, and in
-  /// fit_folds, none is left in it.
+  /// As FitOptions::optimizer_state: one for each ensemble that is kept, or for the plain network. With `tune` or
+  /// `time`, and in fit_folds, none is left in it.
   std::vector<OptimizerState>* optimizer_states = nullptr;
 };
 

@@ -12,7 +12,7 @@ from . import _core
 def fit_table(
     x: _Any, target: _Any, *, task: str | None = None, ignore: _Sequence[str] = (), categories: _Sequence[str] = (),
     validation: float | None = None, test: float = 0.0, test_rows: _Any = None, schema: dict[str, _Any] | str | None = None,
-    group: str = "", time_column: str = "", weight: str = "", scaling: str = "robust", log_target: bool = False, sample_weights: _Any = None,
+    group: str = "", time_column: str = "", weight: str = "", scaling: str | None = None, log_target: bool = False, sample_weights: _Any = None,
     balanced: bool = False, class_weights: dict[_Any, float] | None = None, fast: bool = False, ensemble: int | None = None,
     tune: int | None = None, time: float | None = None, hidden: int | _Sequence[int] | None = None, activation: str = "",
     dropout: float | None = None, loss: str = "", optimizer: str = "", schedule: str = "", learning_rate: float | None = None,
@@ -37,7 +37,8 @@ def fit_table(
         roles count where the names below are empty.
     group, time_column, weight: columns that are not learned from: rows of one group are held out together; the rows with
         the newest time are held out; how much rows count. With a group or a time, `validation` is 0.2 where it is None.
-    scaling: how numbers are brought to scale, as in pl.data.fit_preprocessing.
+    scaling: how numbers are brought to scale, as in pl.data.fit_preprocessing; None: "unclipped" for ensembles of less
+        than 2,000 rows, else "robust".
     log_target: learn the logarithm of a target above 0, so that errors of the same share count the same; predictions and
         intervals are in its own units.
     sample_weights: how much each row counts. balanced: each class counts as if all were equally frequent.
@@ -55,8 +56,8 @@ def fit_table(
         test_rows, recipe (JSON), epochs, may_stop_early. on_tune: called with a line for people on each round of `tune`.
     on_epoch, on_progress, checkpoint, catch_interrupt: as in fit; an Epoch's metrics[0] is the accuracy, or the root
         mean squared error in units of the target.
-    optimizer_states: a list, which is filled with a dict as fit's `optimizer_state` for each ensemble (not with `tune` or
-        `time`): update_table_model goes on with what is in it.
+    optimizer_states: a list, which is filled with a dict as fit's `optimizer_state` for each ensemble that is kept (not
+        with `tune` or `time`): update_table_model goes on with what is in it.
 
     Raises ValueError where options do not fit, or the data cannot be learned from.
     """

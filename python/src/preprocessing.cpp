@@ -156,7 +156,9 @@ Scaling scaling_of(const std::string& name) {
   if (name == "standard") return Scaling::kStandard;
   if (name == "quantile") return Scaling::kQuantile;
   if (name == "none") return Scaling::kNone;
-  throw nb::value_error(("scaling is 'robust', 'standard', 'quantile' or 'none', not '" + name + "'").c_str());
+  if (name == "unclipped") return Scaling::kUnclipped;
+  throw nb::value_error(
+      ("scaling is 'robust', 'standard', 'quantile', 'none' or 'unclipped', not '" + name + "'").c_str());
 }
 
 void bind_preprocessing(nb::module_& m) {
@@ -216,7 +218,8 @@ void bind_preprocessing(nb::module_& m) {
       "scaling: 'robust' is (x - median) / (quartile distance), smoothly clipped to (-3, 3), or with the logarithm of "
       "its tails where they are long; 'standard' is (x - mean) "
       "/ "
-      "standard deviation; 'quantile'; 'none'. ignore: columns to leave out. max_levels, min_count: the most values of "
+      "standard deviation; 'quantile'; 'none'; 'unclipped' is as 'standard', and as 'robust' where tails are long. "
+      "ignore: columns to leave out. max_levels, min_count: the most values of "
       "a category "
       "that get an input of their own, and how often one must be seen where there are many. embed_above: categories of "
       "more values become one input, the level's number: up to max_embedded, each seen min_embedded times or more.");

@@ -15,7 +15,7 @@ data::Rows rows_of(nb::handle value, const io::Table& table);
 Array array_of(const std::vector<std::int64_t>& values);
 Array array_of(std::span<const double> values);
 
-/// 'robust', 'standard', 'quantile' or 'none'; throws ValueError otherwise.
+/// 'robust', 'standard', 'quantile', 'none' or 'unclipped'; throws ValueError otherwise.
 data::Scaling scaling_of(const std::string& name);
 
 void bind_table(nb::module_& m);

@@ -133,7 +133,7 @@ def test_weights_test_rows_scaling_and_schemas():
 
 def test_options_of_tables_that_do_not_fit():
     t = table()
-    with pytest.raises(ValueError, match="scaling is 'robust', 'standard', 'quantile' or 'none', not 'log'"):
+    with pytest.raises(ValueError, match="scaling is 'robust', 'standard', 'quantile', 'none' or 'unclipped', not 'log'"):
         pl.fit_table(t, "price", scaling="log", **FEW)
     with pytest.raises(ValueError, match="test_rows: there is no row 120"):
         pl.fit_table(t, "price", test_rows=[120], **FEW)

@@ -58,14 +58,15 @@ std::optional<Number> fit_number(std::vector<double> values, Scaling scaling) {
   const double range = values.back() - values.front();
   if (!(range > 0)) return {};
   Number number{.center = 0, .spread = 1, .clip = false};
-  if (scaling == Scaling::kRobust) {
+  if (scaling == Scaling::kRobust || scaling == Scaling::kUnclipped) {
     number.center = quantile(values, 0.5);
     const double quartiles = quantile(values, 0.75) - quantile(values, 0.25);
     number.spread = quartiles > 0 ? quartiles : range / 2;
     const double far = std::max(quantile(values, 0.995) - number.center, number.center - quantile(values, 0.005));
     number.log_tails = far / number.spread > kFar;
-    number.clip = !number.log_tails;
-  } else if (scaling == Scaling::kStandard) {
+    number.clip = !number.log_tails && scaling == Scaling::kRobust;
+  }
+  if (scaling == Scaling::kStandard || (scaling == Scaling::kUnclipped && !number.log_tails)) {
     const auto count = static_cast<double>(values.size());
     number.center = std::accumulate(values.begin(), values.end(), 0.0) / count;
     double squares = 0;

@@ -47,9 +47,10 @@ io::Table with_categories(const io::Table& table, const std::vector<std::string>
   return changed;
 }
 
-data::PreprocessOptions preprocess_options(const TableOptions& options) {
+data::PreprocessOptions preprocess_options(const TableOptions& options, std::size_t rows) {
   data::PreprocessOptions result;
-  result.scaling = options.scaling;
+  const bool few = !options.fast && rows < static_cast<std::size_t>(kFewRows);
+  result.scaling = options.scaling.value_or(few ? data::Scaling::kUnclipped : data::Scaling::kRobust);
   result.ignore = options.ignore;
   result.schema = options.schema;
   return result;
@@ -190,8 +191,15 @@ struct Job {
   RowParts parts;
   Dataset training, validation, test;
   Recipe recipe;
+  std::optional<Recipe> second;  // of an ensemble beside the first
   json record;
 };
+
+json plan_of(const Job& job) {
+  json plan = to_json(job.recipe);
+  if (job.second) plan["second"] = {{"activation", job.second->activation}, {"weight_decay", job.second->weight_decay}};
+  return plan;
+}
 
 FitOptions common_options(const TableOptions& options, const Job& job) {
   FitOptions fitting;
@@ -262,14 +270,15 @@ void train_ensemble(TableFit& result, Job& job, const TableOptions& options, con
       .embedded = embedded_inputs(model.preprocessing),
       .outputs = model.classifies() ? static_cast<std::int64_t>(target.classes.size()) : 1,
       .folds = [&](std::int64_t of, std::uint64_t seed) { return make_folds(count, of, seed, classes); },
-      .seed = options.seed};
+      .seed = options.seed,
+      .second = job.second};
   Folds folds = job.recipe.folds
                     ? make_folds(count, job.recipe.members, options.seed, classes)
                     : common_folds(count, static_cast<std::int64_t>(job.parts.validation.size()), job.recipe.members);
   FitOptions fitting = common_options(options, job);
   Array outputs;
   if (options.optimizer_states != nullptr) options.optimizer_states->clear();
-  if ((options.time || options.tune) && job.recipe.folds) {
+  if ((options.time || options.tune || job.second) && job.recipe.folds) {
     result.training =
         search(model.network, job.recipe, options, problem, fitting, outputs, job.record["ensembles"] = json::array());
     if (outputs.defined()) folds.held_out = {data::all_rows(count)};  // they are in the order of rows now
@@ -309,8 +318,8 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
   TableFit result;
   TableModel& model = result.model;
   const data::Target fitted = data::fit_target(table, name, whole.task, parts.training, options.log_target);
-  model.preprocessing =
-      data::fit_preprocessing(table, fitted, parts.training, preprocess_options(options), io::CsvOptions{});
+  model.preprocessing = data::fit_preprocessing(table, fitted, parts.training,
+                                                preprocess_options(options, parts.training.size()), io::CsvOptions{});
   const bool folds = !options.fast && !options.validation && options.ensemble != 1;
   const std::vector<std::string> warnings = warnings_of(model.preprocessing, table, parts, folds);
   const data::Target& target = model.target();
@@ -331,6 +340,7 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
   const bool folded = !options.fast && !options.validation;
   job.recipe =
       make_recipe(options, data::Source::kTable, target.task, count, folded || !parts.validation.empty(), embedded);
+  job.second = second_recipe(job.recipe, options, count);
   const std::int64_t outputs = classes ? static_cast<std::int64_t>(target.classes.size()) : 1;
   const std::int64_t inputs = job.training.x.size(1);
   const bool ensemble = job.recipe.members > 0;
@@ -345,7 +355,7 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
                      .validation_rows = static_cast<std::int64_t>(parts.validation.size()),
                      .test_rows = static_cast<std::int64_t>(parts.test.size()),
                      .class_counts = counts,
-                     .recipe = to_json(job.recipe).dump(),
+                     .recipe = plan_of(job).dump(),
                      .epochs = job.recipe.epochs,
                      .may_stop_early = job.recipe.patience.has_value(),
                      .warnings = warnings});
@@ -367,7 +377,7 @@ TableFit fit_table(const io::Table& given, const std::string& name, const TableO
   for (const io::Column& column : table.columns) {
     if (column.name != name) columns.push_back(column.name);
   }
-  record["recipe"] = to_json(job.recipe);
+  record["recipe"] = plan_of(job);
   record["seed"] = options.seed;
   record["end"] = {{"reason", name_of(result.training.reason)},
                    {"epoch", result.training.epoch},

@@ -136,11 +136,11 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
     recipe.hidden = options.hidden.value_or(std::vector<std::int64_t>{128, 128});
     recipe.learning_rate = options.learning_rate.value_or(!adaptive                    ? 0.5
                                                           : recipe.optimizer == "lion" ? 3e-3
-                                                          : rows < 2000                ? 0.02
+                                                          : rows < kFewRows            ? 0.02
                                                                                        : 0.04);
     recipe.weight_decay = options.weight_decay.value_or(0);
-    recipe.batch = options.batch.value_or(rows < 700 ? 32 : rows < 2000 ? 64 : rows < 4000 ? 128 : 256);
-    recipe.epochs = options.epochs.value_or(rows < 2000 ? 160 : 40);
+    recipe.batch = options.batch.value_or(rows < 700 ? 32 : rows < kFewRows ? 64 : rows < 4000 ? 128 : 256);
+    recipe.epochs = options.epochs.value_or(rows < kFewRows ? 160 : 40);
   } else {
     recipe.hidden = options.hidden.value_or(pictures ? std::vector<std::int64_t>{256, 128}
                                                      : std::vector<std::int64_t>{256, 256, 256});
@@ -171,6 +171,15 @@ Recipe make_recipe(const TableOptions& options, data::Source source, data::Task 
            loss);
   }
   return recipe;
+}
+
+std::optional<Recipe> second_recipe(const Recipe& recipe, const TableOptions& options, std::int64_t rows) {
+  if (rows >= kFewRows || !recipe.folds || recipe.optimizer != "adamw") return {};
+  Recipe second = recipe;
+  if (options.activation.empty()) second.activation = "relu";
+  if (!options.weight_decay) second.weight_decay = 0.3;
+  if (to_json(second) == to_json(recipe)) return {};
+  return second;
 }
 
 nn::Sequential make_network(const Recipe& recipe, std::int64_t inputs, std::int64_t outputs, bool flatten,

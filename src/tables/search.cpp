@@ -149,12 +149,16 @@ class Search {
       if (!fitting.checkpoint.path.empty()) fitting.checkpoint.path += "-" + std::to_string(number);
     }
     fitting.checkpoint.note = to_json(recipe).dump();
+    OptimizerState state;
+    if (options_.optimizer_states != nullptr) fitting.optimizer_state = &state;
+    if (options_.max_seconds) fitting.max_seconds = std::max(*options_.max_seconds - used, 0.01);
     if (options_.time) fitting.max_seconds = std::max(seconds, 0.01);
     last = fit_ensemble(network, recipe, problem_.target, problem_.rows, folds, fitting);
     if (number == 0) first_network = network;
     if (number > 0 && last.reason != Reason::kMaxEpochs && last.reason != Reason::kNoImprovement) return false;
     if (last.reason == Reason::kDiverged || (number == 0 && last.reason == Reason::kInterrupted)) return false;
     candidates.push_back(candidate_of(network, recipe, problem_, folds));
+    candidates.back().state = std::move(state);
     const double took = std::max(clock.seconds(), last.seconds);  // less where a checkpoint says what came of it
     used += took;
     if (number == 0) seconds_of_first_ = took;
@@ -275,10 +279,15 @@ void remove_checkpoints(const std::string& path) {
 
 json line_of(const Candidate& candidate, bool kept) {
   const Recipe& r = candidate.recipe;
-  return {{"hidden", r.hidden},   {"learning_rate", r.learning_rate},
-          {"dropout", r.dropout}, {"weight_decay", r.weight_decay},
-          {"embeds", r.embeds},   {"label_smoothing", r.label_smoothing},
-          {"epochs", r.epochs},   {"held_out_error", candidate.error},
+  return {{"hidden", r.hidden},
+          {"activation", r.activation},
+          {"learning_rate", r.learning_rate},
+          {"dropout", r.dropout},
+          {"weight_decay", r.weight_decay},
+          {"embeds", r.embeds},
+          {"label_smoothing", r.label_smoothing},
+          {"epochs", r.epochs},
+          {"held_out_error", candidate.error},
           {"kept", kept}};
 }
 
@@ -308,8 +317,14 @@ FitResult search(nn::Sequential& network, Recipe& recipe, const TableOptions& op
   std::vector<Recipe> others;
   if (options.tune) {
     search.tune_all(recipe, others);
-  } else {
+  } else if (options.time) {
     others = others_of(recipe, options, problem, recipe.epochs == asked);
+  }
+  if (problem.second && options.time) {
+    others.insert(others.begin(), *problem.second);
+    others.front().epochs = recipe.epochs;
+  } else if (problem.second && (result.reason == Reason::kMaxEpochs || result.reason == Reason::kNoImprovement)) {
+    search.add(*problem.second, 0);
   }
   double seconds = 0;
   if (options.time) {
@@ -333,8 +348,14 @@ FitResult search(nn::Sequential& network, Recipe& recipe, const TableOptions& op
   }
   result.seconds = search.used;
   if (!keep && result.reason != Reason::kInterrupted) remove_checkpoints(checkpoint);
-  if (chosen.size() == 1 && chosen.front() == 0) return result;
-  network = blend(all, chosen, problem);
+  const bool first_alone = chosen.size() == 1 && chosen.front() == 0;
+  if (!first_alone) network = blend(all, chosen, problem);
+  const auto* blended = network[0].as<nn::Blend>();
+  if (options.optimizer_states != nullptr && !options.tune && !options.time &&
+      (first_alone || blended->parts() == static_cast<std::int64_t>(chosen.size()))) {
+    for (const std::size_t i : chosen) options.optimizer_states->push_back(all[i].state);
+  }
+  if (first_alone) return result;
   recipe.members = 0;
   Array sum;
   for (const std::size_t i : chosen) {

@@ -15,6 +15,7 @@ struct Problem {
   std::int64_t outputs = 0;  // classes, or 1
   std::function<Folds(std::int64_t members, std::uint64_t seed)> folds;
   std::uint64_t seed = 0;
+  std::optional<Recipe> second = {};  // of an ensemble beside the first
 };
 
 /// Recipes around the given one, which is the first: what the options set stays, the rest is drawn.
@@ -37,6 +38,7 @@ struct Candidate {
   Array said;                  // (rows, outputs) in the order of rows: probabilities, or standardised values
   std::vector<double> errors;  // of each row: squared, times its weight
   double error = 0;            // their mean
+  OptimizerState state;        // of the optimiser at the end
 };
 /// What ensembles of one recipe came to: they differ by chance alone, so that none is chosen before another.
 struct OfRecipe {
@@ -55,11 +57,12 @@ std::vector<std::size_t> choose(const std::vector<Candidate>& candidates);
 nn::Sequential blend(const std::vector<Candidate>& candidates, const std::vector<std::size_t>& chosen,
                      const Problem& problem);
 
-/// Trains the ensemble in `network`; with `options.tune` also those that halving finds best; with `options.time` as
-/// many more, for so many seconds: in turn one of the others and the best recipe once more, by other seeds and folds.
-/// The network is then the blend of those chosen, and `held_out` what they say of left-out rows, (rows, outputs) in the
-/// order of rows; where the first alone is chosen, the network is that ensemble and `held_out` stays as it is. `record`
-/// gets a line on each candidate.
+/// Trains the ensemble in `network` and that of `problem.second`; with `options.tune` also those that halving finds
+/// best; with `options.time` as many more, for so many seconds: in turn one of the others and the best recipe once
+/// more, by other seeds and folds. The network is then the blend of those chosen, and `held_out` what they say of
+/// left-out rows, (rows, outputs) in the order of rows; where the first alone is chosen, the network is that ensemble
+/// and `held_out` stays as it is. `record` gets a line on each candidate; options.optimizer_states a state for each
+/// part of the network, where neither `tune` nor `time` is given.
 FitResult search(nn::Sequential& network, Recipe& recipe, const TableOptions& options, const Problem& problem,
                  FitOptions fitting, Array& held_out, nlohmann::json& record);
 
