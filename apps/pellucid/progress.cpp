@@ -141,6 +141,11 @@ void ProgressView::within(const Progress& progress) {
   if (setup_.style != Style::kPeople || !on_terminal() || progress.total == 0) return;
   const double seconds = progress.seconds - started_;
   const double share = static_cast<double>(progress.examples) / static_cast<double>(progress.total);
+  if (progress.restart == last_.restart && progress.epoch <= last_.epoch) {
+    show(fmt::format("  another ensemble: epoch {}  {:3.0f} %  loss {:.4f}", progress.epoch, share * 100,
+                     progress.loss));
+    return;
+  }
   const double whole = share > 0 ? seconds / share : 0;
   const double left = whole * (1 - share) + whole * static_cast<double>(setup_.epochs - progress.epoch);
   live(progress.epoch, share, progress.loss, rate(static_cast<double>(progress.examples), seconds), left);
@@ -151,6 +156,10 @@ void ProgressView::live(std::int64_t epoch, double share, double loss, const std
   const std::string text =
       fmt::format("  epoch {}/{}  {:3.0f} %  loss {:.4f}{}  {}  {}{} left", epoch, setup_.epochs, share * 100, loss,
                   metric(last_), speed, setup_.may_stop_early ? "at most " : "", duration(left));
+  show(text);
+}
+
+void ProgressView::show(const std::string& text) {
   say("\r" + shortened(text, terminal_columns() - 1) + "\x1b[K");
   flush();
   live_ = true;

@@ -34,6 +34,7 @@ class ProgressView {
   ProgressView& operator=(const ProgressView&) = delete;
 
   void epoch(const Epoch& epoch);
+  /// Of an epoch that has ended before: another training, of which there is no line for each epoch.
   void within(const Progress& progress);
   /// Removes the live line, and makes sure that the last epoch is shown.
   void finish();
@@ -43,6 +44,7 @@ class ProgressView {
   std::string metric(const Epoch& epoch) const;
   // The metric in it is that of the last epoch that has come to its end.
   void live(std::int64_t epoch, double share, double loss, const std::string& speed, double left);
+  void show(const std::string& text);
   void erase();
   void log_to_run(const Epoch& epoch, const std::string& text);
   bool worth_keeping(const Epoch& epoch) const;

@@ -323,7 +323,8 @@ FitResult search(nn::Sequential& network, Recipe& recipe, const TableOptions& op
   if (problem.second && options.time) {
     others.insert(others.begin(), *problem.second);
     others.front().epochs = recipe.epochs;
-  } else if (problem.second && (result.reason == Reason::kMaxEpochs || result.reason == Reason::kNoImprovement)) {
+  } else if (problem.second && (result.reason == Reason::kMaxEpochs || result.reason == Reason::kNoImprovement) &&
+             search.last.reason != Reason::kStopped && !search.interrupted()) {
     search.add(*problem.second, 0);
   }
   double seconds = 0;
