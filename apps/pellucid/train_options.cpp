@@ -120,7 +120,7 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("N")
       ->group("Training");
   verb.add_flag("--fast", t.fast, "Tables: one plain small network, in place of the ensemble")->group("Network");
-  verb.add_option("--ensemble", t.ensemble, "Tables: members of the ensemble (8)")
+  verb.add_option("--ensemble", t.ensemble, "Tables: members of the ensemble (8; below 2,000 rows of each of two)")
       ->check(whole(1, 1024))
       ->type_name("N")
       ->group("Network");
@@ -137,7 +137,8 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("SIZES")
       ->group("Network");
   verb.add_option("--activation", t.activation,
-                  fmt::format("One of: {} (tables selu for classes, mish for numbers; pictures relu)",
+                  fmt::format("One of: {} (tables selu for classes, mish for numbers, relu for the second ensemble "
+                              "of less than 2,000 rows; pictures relu)",
                               fmt::join(table_activations(), ", ")))
       ->check(one_of(table_activations()))
       ->type_name("NAME")
@@ -181,7 +182,8 @@ void add_train(CLI::App& program, Action& action) {
       ->type_name("NAME")
       ->group("Training");
   verb.add_option("--weight-decay", t.weight_decay,
-                  "Decoupled weight decay (tables 0; --fast 0.3 for classes, 0.01 for numbers; pictures 0.01)")
+                  "Decoupled weight decay (tables 0, 0.3 for the second ensemble of less than 2,000 rows; --fast 0.3 "
+                  "for classes, 0.01 for numbers; pictures 0.01)")
       ->check(not_negative())
       ->type_name("RATE")
       ->group("Training");
