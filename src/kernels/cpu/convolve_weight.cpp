@@ -132,7 +132,7 @@ class WeightWay final : public Convolve::Way {
   static constexpr Size kBlock = 64 / static_cast<Size>(sizeof(T));
   static constexpr Size kLeastPiece = 512 << 10;  // multiply-adds: about 10 microseconds
   static constexpr Size kPieces = 4;              // of channels and columns, or two for each thread
-  static constexpr Size kMostParts = 4 << 20;     // bytes of all parts together, where there is more than one
+  static constexpr Size kMostParts = 2 << 20;     // bytes of all parts together, where there is more than one
 
   /// Positions of a block, which are summed in registers: as many as let a panel and a line of each stay in L1.
   static constexpr Size kMostSteps = 128;
