@@ -215,6 +215,9 @@ TEST(Tabular, FewRowsHaveASecondEnsemble) {
   EXPECT_TRUE(second["activation"] == "relu" && second["weight_decay"] == 0.3) << second;
   // There is much noise: the second is kept, alone or with the first.
   EXPECT_TRUE(second["kept"]);
+  EXPECT_TRUE(contains(fit.training.explanation,
+                       first["kept"] ? "; both ensembles are kept" : "; of two ensembles the second is kept"))
+      << fit.training.explanation;
   auto* blend = fit.model.network[0].as<nn::Blend>();
   ASSERT_NE(blend, nullptr);
   EXPECT_EQ(blend->parts(), first["kept"] ? 2 : 1);

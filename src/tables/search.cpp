@@ -346,6 +346,12 @@ FitResult search(nn::Sequential& network, Recipe& recipe, const TableOptions& op
         base::format("{} of {} networks within {:.3g} seconds, {} of them kept",
                      all.size() == 1 ? std::string("an ensemble") : base::format("{} ensembles", all.size()),
                      recipe.members, *options.time, chosen.size());
+  } else if (all.size() > 1) {
+    const bool two = all.size() == 2;
+    result.explanation += two && chosen.size() == 2 ? "; both ensembles are kept"
+                          : two && chosen[0] == 0   ? "; of two ensembles the first is kept"
+                          : two                     ? "; of two ensembles the second is kept"
+                                : base::format("; {} of {} ensembles are kept", chosen.size(), all.size());
   }
   result.seconds = search.used;
   if (!keep && result.reason != Reason::kInterrupted) remove_checkpoints(checkpoint);
