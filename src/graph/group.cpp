@@ -211,7 +211,7 @@ void GroupStep::plan_ahead() {
     total += code_.rows * code_.cols * size;
     most = std::max(most, bytes_of_tile);
   }
-  if (small_ || total <= kCached) ahead_.clear();
+  if (small_ || total <= kCached || !kernels::fetches_ahead()) ahead_.clear();
   if (!ahead_.empty()) bytes_for_op_ = ceil_div(ceil_div(most, 64), static_cast<std::int64_t>(code_.ops.size())) * 64;
 }
 

@@ -26,7 +26,9 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
 }
 bool has_neon() { return false; }
+bool is_zen4() { return __builtin_cpu_is("amdfam19h") && __builtin_cpu_supports("avx512f"); }
 #else
+bool is_zen4() { return false; }
 bool has_avx2() { return false; }
 bool has_avx512() { return false; }
 #if defined(__aarch64__)
@@ -64,6 +66,8 @@ Isa isa() {
   static const Isa chosen = choose();
   return chosen;
 }
+
+bool fetches_ahead() { return !is_zen4(); }
 
 const char* name_of(Isa isa) {
   switch (isa) {

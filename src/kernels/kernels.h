@@ -21,6 +21,10 @@ enum class Isa { kAvx2, kAvx512, kNeon };
 Isa isa();
 const char* name_of(Isa isa);
 
+/// True where instructions that fetch lines ahead of a stream gain time. Zen 4 follows streams through memory better by
+/// itself, and loses a quarter of its bandwidth by being told (docs/kernels.md).
+bool fetches_ahead();
+
 /// A kernel of one signature for each element type; null where the operation has none for that type.
 template <class Function>
 struct ByDType {
