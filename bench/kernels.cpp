@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/large_pages.h"
 #include "graph/plan.h"
 #include "kernels/contract_bf16.h"
 #include "kernels/kernels.h"
@@ -38,6 +39,7 @@ class Buffer {
   explicit Buffer(Size size, T value = T{})
       : data_(static_cast<T*>(std::aligned_alloc(64, (static_cast<std::size_t>(size) * sizeof(T) + 127) / 64 * 64)),
               std::free) {
+    pellucid::base::prefer_large_pages(data_.get(), static_cast<std::size_t>(size) * sizeof(T));  // as arrays do
     std::fill(data_.get(), data_.get() + size, value);
   }
   T* get() const { return data_.get(); }
