@@ -182,6 +182,17 @@ TYPED_TEST(ContractTest, StepsFarApart) {
   }
 }
 
+// Rows of a along k that all lie in one set of L1: a is packed.
+TYPED_TEST(ContractTest, RowsInOneSet) {
+  std::mt19937_64 random(9);
+  for (const Size row : {1024, 2048}) {
+    const ContractShape s = shape_of({65, 1030, row - (row == 2048 ? 1000 : 0)}, {row, 1}, {1030, 1});
+    Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
+    const auto rectangles = one.check(1);
+    EXPECT_EQ(one.check(2), rectangles);
+  }
+}
+
 // The step of a loop: few rows, the same weights in every step, as they lie or transposed.
 TYPED_TEST(ContractTest, SteadyWeightsArePacked) {
   using OneCase = Case<typename TypeParam::Operand, typename TypeParam::Result>;

@@ -50,16 +50,23 @@ struct View {
   Size element = 4;  // bytes that a sum has
   bool convert = false;
   bool indirect = false;
-  bool v_ready = false;  // packed once for many runs
+  bool v_ready = false;     // packed once for many runs
+  bool high_tiles = false;  // of more rows than a set of L1 has lines
 
   /// s along its rows is read well where it lies; across, each step is a line of its own: these may collide, and the
   /// tiles wait for them where they are far apart, since only a tile that packs asks for them ahead.
   bool packs_s() const {
-    return convert ||
+    return convert || thrashes() ||
            (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 &&
             (collides(s_k, element) || (k < 256 ? std::abs(s_k) * element >= kFarStep : s_k * element % 512 == 0)));
   }
   bool v_contiguous() const { return v_column == 1 || columns == 1; }
+  /// Rows along k that lie a multiple of 4 KiB apart have each step's lines in one set of L1, of which it holds 8
+  /// or 12. Beside few columns, or where v is transposed too, packing costs more than that.
+  bool thrashes() const {
+    return high_tiles && s_k == 1 && v_contiguous() && rows >= 64 && columns >= 1024 && k >= 1024 &&
+           s_row * element % 4096 == 0;
+  }
   double v_pack_cost() const {
     return v_ready ? kReadCost : v_contiguous() ? kCopyCost : v_k == 1 ? kTransposeCost : kStrayCost;
   }
@@ -67,7 +74,7 @@ struct View {
   Size v_span() const { return std::min<Size>(k, kContractChunk) * std::abs(v_k) * element; }
 };
 
-View view_of(const ContractShape& shape, bool swap) {
+View view_of(const ContractShape& shape, const ContractWidths& widths, bool swap) {
   View v{.swap = swap,
          .rows = shape.m,
          .columns = shape.n,
@@ -82,6 +89,7 @@ View view_of(const ContractShape& shape, bool swap) {
     std::swap(v.s_k, v.v_k);
   }
   v.element = static_cast<Size>(size_of(contract_sums(shape.dtype)));
+  v.high_tiles = widths.tile_rows > 8;
   v.convert = shape.dtype == DType::kBFloat16;
   const bool direct_column = shape.n == 1 && shape.c_m == 1 && !shape.bias;
   v.indirect = shape.out != contract_sums(shape.dtype) || (swap && !direct_column);
@@ -206,8 +214,8 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
                            ContractSteady steady, bool packs_once) {
   ContractPlan plan;
   for (const Size size : shape.batch) plan.batch *= size;
-  const View straight = with_steady(view_of(shape, false), shape, steady);
-  const View swapped = with_steady(view_of(shape, true), shape, steady);
+  const View straight = with_steady(view_of(shape, widths, false), shape, steady);
+  const View swapped = with_steady(view_of(shape, widths, true), shape, steady);
   const View v = cost(swapped) < cost(straight) ? swapped : straight;
   plan.swap = v.swap;
   plan.indirect = v.indirect;
