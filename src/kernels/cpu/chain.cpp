@@ -25,8 +25,8 @@ constexpr LinkOperand kNone = LinkOperand::kNone, kR = LinkOperand::kRunning, kM
 using Code = void (*)(const Link* link, std::size_t i, V a0, V a1, V a2, V a3, V a4, V a5, V a6, V a7);
 constexpr std::size_t kVectors = 8;
 // Elements that are fetched ahead, since links read each stream in steps too long for the processor to do so by itself.
-// On Zen 5, 64 MB: 21.6 GB/s without, 33 to 35 from 1024 to 2048; at 0.8 MB 2048 loses a tenth. Where nothing is fetched
-// ahead it is 0: the line is read right behind.
+// On Zen 5, 64 MB: 21.6 GB/s without, 33 to 35 from 1024 to 2048; at 0.8 MB 2048 loses a tenth. Where nothing is
+// fetched ahead it is 0: the line is read right behind.
 constexpr std::size_t kAhead = 1024;
 std::size_t ahead = 0;
 
