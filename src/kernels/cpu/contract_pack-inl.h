@@ -152,7 +152,16 @@ void pack(T* HWY_RESTRICT to, Size width, Size padded, const S* x, Strides strid
       const S* row[lanes];
       for (Size i = 0; i < lanes; ++i) row[i] = x + (j + i < columns ? j + i : columns - 1) * stride.outer;
       T* out = to + j;
-      for (Size p = 0; p < k_whole; p += block) {
+      Size p = 0;
+#if HWY_TARGET <= HWY_AVX3
+      if constexpr (std::is_same_v<T, float> && std::is_same_v<S, float>) {
+        for (; p + lanes <= k_whole; p += lanes) {
+          transpose_square(row, p, out, width);
+          out += lanes * width;
+        }
+      }
+#endif
+      for (; p < k_whole; p += block) {
         hn::Vec<decltype(d)> column[block];
         transpose_block<T>(column, [&](auto d128, Size i) HWY_ATTR { return load(d128, row[i] + p); });
         HWY_UNROLL(4)

@@ -56,16 +56,15 @@ struct View {
   /// s along its rows is read well where it lies; across, each step is a line of its own: these may collide, and the
   /// tiles wait for them where they are far apart, since only a tile that packs asks for them ahead.
   bool packs_s() const {
-    return convert || thrashes() ||
-           (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 &&
-            (collides(s_k, element) || (k < 256 ? std::abs(s_k) * element >= kFarStep : s_k * element % 512 == 0)));
+    const Size step = std::abs(s_k) * element;
+    const bool far = k < 256 ? step >= kFarStep : step % 512 == 0 || step >= 4 * kFarStep;
+    return convert || thrashes() || (rows >= 4 && columns >= 64 && k >= 64 && s_k != 1 && far);
   }
   bool v_contiguous() const { return v_column == 1 || columns == 1; }
   /// Rows along k that lie a multiple of 4 KiB apart have each step's lines in one set of L1, of which it holds 8
-  /// or 12. Beside few columns, or where v is transposed too, packing costs more than that.
+  /// or 12. Beside fewer columns packing costs more than that.
   bool thrashes() const {
-    return high_tiles && s_k == 1 && v_contiguous() && rows >= 64 && columns >= 1024 && k >= 1024 &&
-           s_row * element % 4096 == 0;
+    return high_tiles && s_k == 1 && rows >= 64 && columns >= 1024 && k >= 1024 && s_row * element % 4096 == 0;
   }
   double v_pack_cost() const {
     return v_ready ? kReadCost : v_contiguous() ? kCopyCost : v_k == 1 ? kTransposeCost : kStrayCost;
@@ -227,8 +226,9 @@ ContractPlan plan_contract(const ContractShape& shape, const ContractWidths& wid
   // A few pieces while the work is small, then more: packing is repeated for each.
   const double few = std::clamp(whole / (32 * least), 4.0, 16.0);
   const Size wanted = static_cast<Size>(std::clamp(whole / least, 1.0, std::clamp(whole / (64 * least), few, 64.0)));
-  const Size shared =
-      plan.batch == 1 && v.packs_s() && !v.convert && v.s_row == 1 ? round_up(v.rows, 64) * v.k * v.element : 0;
+  const Size shared = plan.batch == 1 && v.packs_s() && !v.convert && (v.s_row == 1 || v.thrashes())
+                          ? round_up(v.rows, 64) * v.k * v.element
+                          : 0;
   const bool shares = whole >= kLeastShared && shared > 0 && shared <= kMostShared;
   const bool each_packs_s = v.packs_s() && !shares && !(packs_once && plan.batch == 1);
   cut(v, std::max<Size>(1, wanted / plan.batch), one < least, each_packs_s, plan);

@@ -187,7 +187,10 @@ void run_tiles(const TileRun<T>& t) {
     if constexpr (kKeep == Keep::kS) keep = const_cast<T*>(t.s) + tile * t.s_tile;
     const Size keep_k = kKeep == Keep::kV ? NV * lanes : t.s_k;
     const auto step = [&](auto masked) HWY_ATTR __attribute__((always_inline)) {
-      if constexpr (kKeep == Keep::kS) hwy::Prefetch(s[0] + kKeepAhead * s_k);
+      if constexpr (kKeep == Keep::kS) {  // a tile's rows lie in one line or two
+        hwy::Prefetch(s[0] + kKeepAhead * s_k);
+        hwy::Prefetch(s[0] + kKeepAhead * s_k + (R - 1));
+      }
       if constexpr (kKeep == Keep::kV) {
         HWY_UNROLL(8)
         for (int j = 0; j < NV; ++j) {
