@@ -2,7 +2,7 @@
 """Writes a table of numbers to time reading, training and predicting with.
 
     python3 bench/rows.py 10000 train.csv          # 50 columns x0 to x49 and a target y that depends on ten of them
-    python3 bench/rows.py 1000000 rows.csv         # 425 MB, half a minute
+    python3 bench/rows.py 1000000 rows.csv         # 434 MB
     pellucid train train.csv --target y --out model && pellucid predict model rows.csv --out said.csv
 
 Every number is standard normal, with five decimals; y is a sum of waves and products of the first ten, and noise. The same

@@ -186,8 +186,20 @@ TYPED_TEST(ContractTest, StepsFarApart) {
 TYPED_TEST(ContractTest, RowsInOneSet) {
   std::mt19937_64 random(9);
   for (const Size row : {1024, 2048}) {
-    const ContractShape s = shape_of({65, 1030, row - (row == 2048 ? 1000 : 0)}, {row, 1}, {1030, 1});
+    const ContractShape s = shape_of({65, 1030, row == 2048 ? 1048 : 1024}, {row, 1}, {1030, 1});
     Case<typename TypeParam::Operand, typename TypeParam::Result> one(s, random());
+    const auto rectangles = one.check(1);
+    EXPECT_EQ(one.check(2), rectangles);
+  }
+}
+
+// From 256 Mi multiply-adds on such rows are packed once for all pieces, and so are contiguous ones.
+TEST(Contract, RowsPackedForAllPieces) {
+  std::mt19937_64 random(10);
+  for (const bool along : {true, false}) {
+    const ContractShape s =
+        along ? shape_of({260, 1030, 1048}, {2048, 1}, {1030, 1}) : shape_of({260, 1030, 1048}, {1, 512}, {1030, 1});
+    Case<float, float> one(s, random());
     const auto rectangles = one.check(1);
     EXPECT_EQ(one.check(2), rectangles);
   }

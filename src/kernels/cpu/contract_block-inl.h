@@ -140,6 +140,13 @@ HWY_INLINE bool keeps_rows(const Block<T, S>& b) {
   return may_keep(b) && b.s_packed != nullptr && !b.s_ready && b.s_stride.outer == 1 && b.columns >= 2 * kLanesOf<T>;
 }
 
+/// Where the steps from `from` on lie in rows that are packed for all pieces. Chunks are packed on several threads, and
+/// what a step writes beyond its width may reach a vector beyond the last: behind each there is room for one.
+template <class T>
+HWY_INLINE Size packed_rows(const RowCut& cut, Size width, Size from) {
+  return (cut.high_count + cut.low_count) * width * from + from / kContractChunk * kLanesOf<T>;
+}
+
 /// Packs `length` steps of s from `from` on, a tile of rows after the other.
 template <class T, class S>
 void pack_rows(const Block<T, S>& b, const RowCut& cut, Size width, Size from, Size length) {
@@ -225,7 +232,7 @@ void run_block(const Block<T, S>& b, const F& group_done) {
       t.s_row = 1;
       t.s_k = s_width;
       if (b.s_ready) {
-        t.s += (cut.high_count + cut.low_count) * s_width * from;
+        t.s += packed_rows<T>(cut, s_width, from);
       } else {
         pack_rows(b, keeps_s ? cut.first() : cut, s_width, from, length);
       }

@@ -204,7 +204,8 @@ Size shared_bytes(const View& v, const ContractPlan& plan, bool shares, const Co
   if (!shares || !plan.pack_s || plan.chunk_pieces > 1 || plan.column_pieces == 1 || last <= widths.lanes) return 0;
   const Size width = round_up(widths.tile_rows, widths.lanes);
   const Size tiles = plan.row_pieces * divide_up(plan.rows, widths.tile_rows);
-  return round_up((tiles * width * v.k + widths.lanes) * v.element, 64);
+  const Size room = plan.row_pieces * divide_up(v.k, kContractChunk) * widths.lanes;
+  return round_up((tiles * width * v.k + room) * v.element, 64);
 }
 
 }  // namespace

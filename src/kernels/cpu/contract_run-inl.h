@@ -109,7 +109,7 @@ HWY_INLINE T* shared_rows(const Job<T, S, O>& job, Size row) {
   const ContractPlan& plan = job.plan;
   const Size tiles = (plan.rows + high - 1) / high;
   return reinterpret_cast<T*>(job.workspace + plan.threads * plan.slot_bytes) +
-         row / plan.rows * tiles * width * job.shape.k;
+         row / plan.rows * (tiles * width * job.shape.k + (job.shape.k + kContractChunk - 1) / kContractChunk * lanes);
 }
 
 /// Packs all of s, a chunk of k and a piece's rows at a time.
@@ -124,7 +124,7 @@ void pack_shared(const Job<T, S, O>& job, const ContractSlot& scratch) {
     constexpr Size lanes = kLanesOf<T>, high = kTileRows<T>;
     constexpr Size width = high <= lanes ? high : (high + lanes - 1) / lanes * lanes;
     const Size from = piece % chunks * kContractChunk;
-    block.s_packed = shared_rows(job, place.row) + (cut.high_count + cut.low_count) * width * from;
+    block.s_packed = shared_rows(job, place.row) + packed_rows<T>(cut, width, from);
     pack_rows(block, cut, width, from, least(k - from, kContractChunk));
   });
 }

@@ -41,6 +41,21 @@ HWY_INLINE hn::Vec<D> join_blocks(D d, Size row, const F& block_of) {
   }
 }
 
+/// Four rows of blocks of four: block b of column p holds element p of block b of each row.
+template <class T, class V>
+HWY_INLINE void transpose_four(const V (&rows)[4], V (&columns)[4]) {
+  const hn::ScalableTag<T> d;
+  const hn::RepartitionToWide<decltype(d)> wide;
+  const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, rows[0], rows[1]));
+  const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, rows[2], rows[3]));
+  const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[0], rows[1]));
+  const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[2], rows[3]));
+  columns[0] = hn::BitCast(d, hn::InterleaveLower(wide, low01, low23));
+  columns[1] = hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23));
+  columns[2] = hn::BitCast(d, hn::InterleaveLower(wide, high01, high23));
+  columns[3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23));
+}
+
 /// columns[p] = lane i holds element p of row i, for p < kBlock; block_of(d128, i) loads elements 0..kBlock of row i.
 template <class T, class F>
 HWY_INLINE void transpose_block(hn::Vec<hn::ScalableTag<T>> (&columns)[kBlock<T>], const F& block_of) {
@@ -52,15 +67,7 @@ HWY_INLINE void transpose_block(hn::Vec<hn::ScalableTag<T>> (&columns)[kBlock<T>
     columns[0] = hn::InterleaveLower(d, rows[0], rows[1]);
     columns[1] = hn::InterleaveUpper(d, rows[0], rows[1]);
   } else {
-    const hn::RepartitionToWide<decltype(d)> wide;
-    const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, rows[0], rows[1]));
-    const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, rows[2], rows[3]));
-    const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[0], rows[1]));
-    const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(d, rows[2], rows[3]));
-    columns[0] = hn::BitCast(d, hn::InterleaveLower(wide, low01, low23));
-    columns[1] = hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23));
-    columns[2] = hn::BitCast(d, hn::InterleaveLower(wide, high01, high23));
-    columns[3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23));
+    transpose_four<T>(rows, columns);
   }
 }
 
@@ -69,28 +76,21 @@ HWY_INLINE void transpose_block(hn::Vec<hn::ScalableTag<T>> (&columns)[kBlock<T>
 /// that rows may lie in one set of the cache. 16 loads, 64 shuffles, 16 stores.
 HWY_INLINE void transpose_square(const float* const* row, Size p, float* to, Size width) {
   const hn::ScalableTag<float> d;
-  const hn::RepartitionToWide<decltype(d)> wide;
-  __m512 blocks[4][4];  // [i / 4][q % 4]: block b holds step 4 b + q % 4 of four rows
+  using V = hn::Vec<decltype(d)>;
+  V blocks[4][4];  // [i / 4][q % 4]: block b holds step 4 b + q % 4 of four rows
   HWY_UNROLL(4)
   for (int g = 0; g < 4; ++g) {
-    const auto r0 = hn::LoadU(d, row[4 * g] + p), r1 = hn::LoadU(d, row[4 * g + 1] + p);
-    const auto r2 = hn::LoadU(d, row[4 * g + 2] + p), r3 = hn::LoadU(d, row[4 * g + 3] + p);
-    const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, r0, r1));
-    const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, r2, r3));
-    const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(d, r0, r1));
-    const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(d, r2, r3));
-    blocks[g][0] = hn::BitCast(d, hn::InterleaveLower(wide, low01, low23)).raw;
-    blocks[g][1] = hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23)).raw;
-    blocks[g][2] = hn::BitCast(d, hn::InterleaveLower(wide, high01, high23)).raw;
-    blocks[g][3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23)).raw;
+    const V rows[4] = {hn::LoadU(d, row[4 * g] + p), hn::LoadU(d, row[4 * g + 1] + p), hn::LoadU(d, row[4 * g + 2] + p),
+                       hn::LoadU(d, row[4 * g + 3] + p)};
+    transpose_four<float>(rows, blocks[g]);
   }
   __m512 even[4][2], odd[4][2];  // [q][rows below 8, above]: steps q and q + 8; q + 4 and q + 12
   HWY_UNROLL(4)
   for (int q = 0; q < 4; ++q) {
     HWY_UNROLL(2)
     for (int half = 0; half < 2; ++half) {
-      even[q][half] = _mm512_shuffle_f32x4(blocks[2 * half][q], blocks[2 * half + 1][q], 0x88);
-      odd[q][half] = _mm512_shuffle_f32x4(blocks[2 * half][q], blocks[2 * half + 1][q], 0xdd);
+      even[q][half] = _mm512_shuffle_f32x4(blocks[2 * half][q].raw, blocks[2 * half + 1][q].raw, 0x88);
+      odd[q][half] = _mm512_shuffle_f32x4(blocks[2 * half][q].raw, blocks[2 * half + 1][q].raw, 0xdd);
     }
   }
   // In ascending order: what a step writes beyond the width is overwritten by the next.
